@@ -1,0 +1,1 @@
+export type MembershipMessage = { readonly kind: string }

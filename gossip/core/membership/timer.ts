@@ -1,0 +1,1 @@
+export type MembershipTimer = { readonly kind: string }

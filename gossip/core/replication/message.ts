@@ -1,0 +1,1 @@
+export type ReplicationMessage = { readonly kind: string }

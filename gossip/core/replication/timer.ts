@@ -1,0 +1,1 @@
+export type ReplicationTimer = { readonly kind: string }

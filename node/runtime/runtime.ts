@@ -1,0 +1,102 @@
+/**
+ * The one shape of everything that runs allocations: docker, process, memory.
+ * A runtime never touches what does not carry this mesh's mark (`promises.md` S8), and is a local
+ * mutex: one instance a (uid, slot) (S7). It decides nothing: restarts, moves and stops are told.
+ */
+import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
+
+/** What every instance carries, as labels or in its record on disk. */
+export interface InstanceMark {
+  readonly mesh: string
+  readonly uid: string
+  readonly slot: number
+  /** Text form of the spec's dot. */
+  readonly generation: string
+  readonly project: string
+  readonly workload: string
+  /** The claim that started it: random hex, new at each start decision. */
+  readonly claim: string
+}
+
+export type InstanceState = 'created' | 'running' | 'exited'
+export type HealthState = 'none' | 'starting' | 'healthy' | 'unhealthy'
+
+/** What the runtime sees of one instance. */
+export interface Instance {
+  /** The runtime's own id (container id, process record id). */
+  readonly id: string
+  readonly runtime: RuntimeName
+  readonly mark: InstanceMark
+  readonly state: InstanceState
+  readonly health: HealthState
+  readonly exitCode: number | undefined
+  /** How long it has been running, by the runtime's own monotonic account; 0 unless running. */
+  readonly runningMs: number
+  /** Wall clock, for display. ISO 8601. */
+  readonly startedAt: string | undefined
+}
+
+export interface RuntimeStatus {
+  readonly available: boolean
+  /** `docker 20.10.24 (API 1.41)`; or why it is not available. */
+  readonly detail: string
+}
+
+/** `permanent`: the engine refuses and would refuse again (image missing, bad command). */
+export type FailureKind = 'permanent' | 'transient'
+
+export class RuntimeFailure extends Error {
+  override readonly name = 'RuntimeFailure'
+  readonly kind: FailureKind
+  constructor(kind: FailureKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.kind = kind
+  }
+}
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr'
+  /** ISO 8601 with as many digits as the runtime gives. */
+  readonly time: string
+  readonly line: string
+}
+
+export interface LogOptions {
+  readonly follow: boolean
+  /** Last n lines first; undefined is all that is kept. */
+  readonly tail: number | undefined
+  readonly sinceMs: number | undefined
+}
+
+export interface Runtime {
+  readonly name: RuntimeName
+  /** Connects and checks. Never throws for an engine that is down: `status` says so. */
+  open(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+  status(signal: AbortSignal): Promise<RuntimeStatus>
+  /** Everything with this mesh's mark, running or not. Throws when the engine cannot be asked. */
+  list(signal: AbortSignal): Promise<readonly Instance[]>
+  /** Calls `changed` whenever something may have changed (level-triggered; may be spurious).
+   * Resolves when the signal aborts; survives engine restarts by itself. */
+  watch(changed: () => void, signal: AbortSignal): Promise<void>
+  /** Creates and starts; adopts an existing instance with the same (uid, slot, generation);
+   * replaces an exited one of another generation. Image: present, else pulled. */
+  start(spec: WorkloadSpec, mark: InstanceMark, signal: AbortSignal): Promise<Instance>
+  /** Stop signal, grace, then SIGKILL; removes the instance, keeps its volumes. Idempotent. */
+  stop(
+    id: string,
+    options: { readonly graceMs: number; readonly signal: string },
+    signal: AbortSignal
+  ): Promise<void>
+  /** Starts an exited instance again (same mark). */
+  restart(id: string, signal: AbortSignal): Promise<void>
+  /** Frees networks and the like of projects that have no instance here; never volumes. */
+  sweep(signal: AbortSignal): Promise<void>
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
+  /** The runtime's own description (docker inspect), for `shoal inspect`. */
+  inspect(id: string, signal: AbortSignal): Promise<unknown>
+  /** Local volumes that carry this mesh's mark. */
+  volumes(
+    signal: AbortSignal
+  ): Promise<readonly { readonly name: string; readonly project: string }[]>
+}

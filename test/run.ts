@@ -1,0 +1,67 @@
+/**
+ * Runs one ring of tests: `node --import tsx test/run.ts fast|sim|e2e [pattern]`.
+ * Ends with the line `N passed, N failed, N skipped` and exit code 1 on a failure, an unhandled
+ * rejection, a file that registered nothing, or no test at all.
+ */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'uvu/parse'
+import { run } from 'uvu/run'
+import { results } from './helpers/suite.ts'
+
+const RINGS: Record<string, RegExp> = {
+  fast: /^(?!sim\/|e2e\/).*\.test\.ts$/,
+  sim: /^sim\/.*\.test\.ts$/,
+  e2e: /^e2e\/.*\.e2e\.ts$/
+}
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+const ring = process.argv[2] ?? 'fast'
+const wanted = process.argv[3]
+const pattern = RINGS[ring]
+if (pattern === undefined) {
+  process.stderr.write(`unknown ring ${ring}: one of ${Object.keys(RINGS).join(', ')}\n`)
+  process.exit(2)
+}
+
+const stray: string[] = []
+for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+  process.on(event, (error: unknown) => {
+    stray.push(
+      `${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+    )
+  })
+}
+
+const parsed = await parse(root, pattern)
+const suites = parsed.suites.filter(entry => wanted === undefined || entry.name.includes(wanted))
+await run(suites)
+
+const all = results()
+const count = (outcome: string): number => all.filter(result => result.outcome === outcome).length
+let failed = count('failed')
+for (const line of stray) process.stdout.write(`\nnot handled by any test: ${line}\n`)
+failed += stray.length
+if (all.length === 0) {
+  process.stdout.write(`no test was run in ring ${ring}\n`)
+  failed += 1
+}
+for (const result of all) {
+  if (result.outcome === 'failed')
+    process.stdout.write(`failed: ${result.suite}: ${result.name}: ${result.detail}\n`)
+}
+const slow = [...all].sort((a, b) => b.durationMs - a.durationMs).slice(0, 5)
+for (const result of slow) {
+  if (result.durationMs > 1_000)
+    process.stdout.write(
+      `slow: ${(result.durationMs / 1_000).toFixed(1)} s ${result.suite}: ${result.name}\n`
+    )
+}
+const summary = { passed: count('passed'), failed, skipped: count('skipped') }
+if (process.env['SHOAL_RESULTS'] !== undefined)
+  writeFileSync(process.env['SHOAL_RESULTS'], JSON.stringify({ ring, ...summary }))
+process.stdout.write(
+  `\n${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped\n`
+)
+// An open handle must not hang the run; uvu never forces the exit.
+process.exit(failed > 0 ? 1 : 0)
