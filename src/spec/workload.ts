@@ -116,14 +116,7 @@ export const SPEC_BYTES_MAX = 64 * 1024
 
 /** True when losing the node loses the workload's data: its slots are pinned where they ran. */
 export function hasLocalData(spec: WorkloadSpec): boolean {
-  return spec.volumes.some(volume => {
-    switch (volume.kind) {
-      case 'volume':
-        return !volume.shared
-      case 'bind':
-        return true
-      case 'tmpfs':
-        return false
-    }
-  })
+  return spec.volumes.some(
+    volume => volume.kind === 'bind' || (volume.kind === 'volume' && !volume.shared)
+  )
 }
