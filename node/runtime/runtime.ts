@@ -4,46 +4,21 @@
  * mutex: one instance a (uid, slot) (S7). It decides nothing: restarts, moves and stops are told.
  */
 import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
+import type { FailureKind, Instance, InstanceMark } from '../reconcile/instance.ts'
 
-/** What every instance carries, as labels or in its record on disk. */
-export interface InstanceMark {
-  readonly mesh: string
-  readonly uid: string
-  readonly slot: number
-  /** Text form of the spec's dot. */
-  readonly generation: string
-  readonly project: string
-  readonly workload: string
-  /** The claim that started it: random hex, new at each start decision. */
-  readonly claim: string
-}
-
-export type InstanceState = 'created' | 'running' | 'exited'
-export type HealthState = 'none' | 'starting' | 'healthy' | 'unhealthy'
-
-/** What the runtime sees of one instance. */
-export interface Instance {
-  /** The runtime's own id (container id, process record id). */
-  readonly id: string
-  readonly runtime: RuntimeName
-  readonly mark: InstanceMark
-  readonly state: InstanceState
-  readonly health: HealthState
-  readonly exitCode: number | undefined
-  /** How long it has been running, by the runtime's own monotonic account; 0 unless running. */
-  readonly runningMs: number
-  /** Wall clock, for display. ISO 8601. */
-  readonly startedAt: string | undefined
-}
+export type {
+  FailureKind,
+  HealthState,
+  Instance,
+  InstanceMark,
+  InstanceState
+} from '../reconcile/instance.ts'
 
 export interface RuntimeStatus {
   readonly available: boolean
   /** `docker 20.10.24 (API 1.41)`; or why it is not available. */
   readonly detail: string
 }
-
-/** `permanent`: the engine refuses and would refuse again (image missing, bad command). */
-export type FailureKind = 'permanent' | 'transient'
 
 export class RuntimeFailure extends Error {
   override readonly name = 'RuntimeFailure'
