@@ -116,7 +116,8 @@ export function suite(name: string, defaults: TestOptions = {}): Suite {
           durationMs: performance.now() - startMs,
           detail
         })
-        throw error
+        // uvu breaks on anything else that is thrown, and would end green
+        throw error instanceof Error ? error : new Error(detail)
       }
     })
   }

@@ -1,0 +1,91 @@
+/**
+ * Bundles the two programs into `dist/bundle/{shoal,shoald}.js`, which package.json's `bin` names.
+ * One build with splitting, so that what a command imports lazily is loaded only when it is used;
+ * everything lies flat in one folder, because classic-level looks for `prebuilds/` beside the file
+ * it was bundled into. The folder runs without node_modules.
+ */
+import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Metafile } from 'esbuild'
+import { startBytes } from './check-bundle.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const OUT = join(ROOT, 'dist/bundle')
+const BUILD = join(ROOT, `dist/bundle.${process.pid}`)
+const ENTRIES = { shoal: 'src/cli/main.ts', shoald: 'node/main.ts' } as const
+
+// What CommonJS packages expect to find; names that no bundled module declares itself.
+const BANNER = `import { createRequire as shoalCreateRequire } from 'node:module'
+import { fileURLToPath as shoalFileURLToPath } from 'node:url'
+const require = shoalCreateRequire(import.meta.url)
+const __filename = shoalFileURLToPath(import.meta.url)
+const __dirname = shoalFileURLToPath(new URL('.', import.meta.url))`
+
+/** The native builds of classic-level that fit the platforms shoal runs on. */
+const PREBUILDS = ['linux-x64', 'linux-arm64', 'linux-arm', 'darwin-x64+arm64']
+
+async function copyPrebuilds(): Promise<void> {
+  const require = createRequire(createRequire(import.meta.url).resolve('level'))
+  const from = join(dirname(require.resolve('classic-level/package.json')), 'prebuilds')
+  for (const platform of PREBUILDS)
+    await cp(join(from, platform), join(BUILD, 'prebuilds', platform), { recursive: true })
+}
+
+async function bundle(): Promise<Metafile> {
+  const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ENTRIES,
+    outdir: BUILD,
+    chunkNames: 'chunk-[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    // Smaller files parse faster; names stay, so that stacks and error names can be read.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: false,
+    legalComments: 'none',
+    banner: { js: BANNER },
+    define: { 'process.env.SHOAL_VERSION': JSON.stringify(manifest.version) },
+    loader: { '.node': 'empty' },
+    external: ['cpu-features'],
+    metafile: true,
+    logLevel: 'warning'
+  })
+  return metafile
+}
+
+async function makeRunnable(name: string): Promise<void> {
+  const path = join(BUILD, `${name}.js`)
+  const text = await readFile(path, 'utf8')
+  const body = text.startsWith('#!') ? text.slice(text.indexOf('\n') + 1) : text
+  await writeFile(path, `#!/usr/bin/env node\n${body}`)
+  await chmod(path, 0o755)
+}
+
+async function main(): Promise<void> {
+  await mkdir(BUILD, { recursive: true })
+  try {
+    const metafile = await bundle()
+    for (const name of Object.keys(ENTRIES)) await makeRunnable(name)
+    await copyPrebuilds()
+    await writeFile(`${OUT}.meta.json`, JSON.stringify(metafile))
+    await rm(OUT, { recursive: true, force: true })
+    await rename(BUILD, OUT)
+    for (const name of Object.keys(ENTRIES)) {
+      const kib = Math.round(startBytes(metafile, name) / 1024)
+      process.stdout.write(`dist/bundle/${name}.js: ${kib} KiB loaded at start\n`)
+    }
+  } finally {
+    await rm(BUILD, { recursive: true, force: true })
+  }
+}
+
+await main()
