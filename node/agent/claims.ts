@@ -1,0 +1,396 @@
+/**
+ * What this node does about one workload's slots (`protocols.md` 4): claim free ones, take over
+ * others by make-before-break, release what is elsewhere, settle duplicates, roll a new template.
+ * Pure: the view, the targets of placement and the observed instances in; records to publish and
+ * a time to look again out.
+ *
+ * Invariant: a copy that runs is released only when its slot is surplus, its workload is gone, or
+ * another copy of the same slot is healthy (or both cannot fit).
+ */
+import type { NodeId, Random } from '../../gossip/core/types.ts'
+import type { Instance } from '../reconcile/instance.ts'
+import type { AgentConfig } from './config.ts'
+import { duel, runBucket } from './duel.ts'
+import { standingClaims } from './mapping.ts'
+import type { AllocationRecord } from './records.ts'
+import type { Claim, View, WorkloadView } from './view.ts'
+
+/** What outlives one evaluation of a slot. Times are of the agent's clock. */
+export interface SlotMemory {
+  /** Since when the slot has been ours without interruption. */
+  targetSinceMs?: number
+  /** Since when a successor has waited for room that our copy takes. */
+  roomSinceMs?: number
+  readonly duelSinceMs: Map<string, number>
+  pinnedSinceMs?: number
+}
+
+export interface DecideInput {
+  readonly self: NodeId
+  readonly nowMs: number
+  readonly config: AgentConfig
+  readonly random: Random
+  readonly view: View
+  readonly uid: string
+  /** Undefined when the workload was removed. */
+  readonly workload: WorkloadView | undefined
+  /** Slot -> node, as placement and the claims of the view give it. */
+  readonly targets: ReadonlyMap<number, NodeId>
+  /** Takeover order of the workload, best first. */
+  readonly rank: readonly NodeId[]
+  readonly memory: Map<number, SlotMemory>
+  /** The instance seen for a slot, running or not. */
+  instance(slot: number): Instance | undefined
+  /** True when one more copy fits beside what is on this node now. */
+  fits(): boolean
+  /** 0: may start now (and counts it); else how long to wait. */
+  takeoverWaitMs(): number
+  moveWaitMs(): number
+}
+
+export interface Decision {
+  /** Owner record key -> new value; `null` deletes. */
+  readonly publish: Map<string, unknown>
+  /** Look again after so long even if nothing changes; Infinity when only an event matters. */
+  dueMs: number
+}
+
+const ACTIVE: ReadonlySet<string> = new Set(['running', 'healthy'])
+
+export function allocKey(uid: string, slot: number): string {
+  return `alloc/${uid}/${slot}`
+}
+
+export function duelKey(uid: string, slot: number, rivalClaim: string): string {
+  return `duel/${uid}/${slot}/${rivalClaim}`
+}
+
+/** Decides about every slot of one workload that is ours or should be. */
+export function decide(input: DecideInput): Decision {
+  const decision: Decision = { publish: new Map(), dueMs: Number.POSITIVE_INFINITY }
+  const standing = standingClaims(input.view, input.uid)
+  const slots = new Set<number>()
+  for (const [slot, node] of input.targets) if (node === input.self) slots.add(slot)
+  for (const claim of input.view.claims(input.uid)) {
+    if (claim.node === input.self) slots.add(claim.slot)
+  }
+  for (const slot of input.memory.keys()) if (!slots.has(slot)) input.memory.delete(slot)
+  for (const slot of [...slots].sort((a, b) => a - b)) {
+    new SlotDecider(input, decision, standing, slot).run()
+  }
+  return decision
+}
+
+class SlotDecider {
+  readonly #in: DecideInput
+  readonly #out: Decision
+  readonly #slot: number
+  readonly #memory: SlotMemory
+  readonly #mine: AllocationRecord | undefined
+  readonly #target: NodeId | undefined
+  /** Standing claims of the same slot on other living nodes. */
+  readonly #rivals: readonly Claim[]
+
+  constructor(input: DecideInput, decision: Decision, standing: readonly Claim[], slot: number) {
+    this.#in = input
+    this.#out = decision
+    this.#slot = slot
+    this.#memory = input.memory.get(slot) ?? { duelSinceMs: new Map() }
+    input.memory.set(slot, this.#memory)
+    this.#mine = input.view.claim(input.uid, slot, input.self)
+    this.#target = input.targets.get(slot)
+    this.#rivals = standing.filter(claim => claim.slot === slot && claim.node !== input.self)
+  }
+
+  run(): void {
+    const mine = this.#mine
+    const isTarget = this.#target === this.#in.self
+    if (!isTarget) delete this.#memory.targetSinceMs
+    else this.#memory.targetSinceMs ??= this.#in.nowMs
+    if (mine === undefined) {
+      if (isTarget) this.#claimFree()
+      return
+    }
+    if (mine.state === 'stopping') return
+    if (this.#in.workload === undefined) this.#orphaned(mine)
+    else if (this.#beaten(mine)) this.#release(mine, 'another copy runs longer')
+    else if (isTarget) this.#keep(mine, this.#in.workload)
+    else this.#leave(mine, this.#in.workload)
+  }
+
+  /** The slot is ours and we hold no claim. */
+  #claimFree(): void {
+    const workload = this.#in.workload
+    if (workload === undefined || !this.#waited(this.#in.config.settleMs)) return
+    if (this.#rivals.length === 0) {
+      const waitMs = this.#in.takeoverWaitMs()
+      if (waitMs > 0) {
+        this.#due(waitMs)
+        return
+      }
+    }
+    const draining = this.#rivals.every(rival => this.#draining(rival.node))
+    this.#publish(this.#fresh(workload, !draining))
+  }
+
+  #fresh(workload: WorkloadView, paced: boolean): AllocationRecord {
+    const { view, uid } = this.#in
+    const sequences = view
+      .claims(uid)
+      .filter(claim => claim.slot === this.#slot)
+      .map(claim => claim.record.sequence)
+    const ready = !paced && this.#in.fits()
+    return {
+      project: workload.record.spec.project,
+      workload: workload.record.spec.name,
+      claim: this.#in.random.hex(16),
+      sequence: Math.max(0, ...sequences) + 1,
+      state: ready ? 'starting' : 'claimed',
+      reason: paced ? 'paced' : ready ? '' : 'waits for room',
+      generation: workload.generation,
+      runtime: workload.record.spec.runtime,
+      replaces: this.#rivals.map(rival => rival.record.claim),
+      beats: [],
+      pinned: false,
+      paced,
+      ran: ready,
+      instance: '',
+      health: 'none',
+      startedAt: ''
+    }
+  }
+
+  /** We hold a claim and the slot is ours. */
+  #keep(mine: AllocationRecord, workload: WorkloadView): void {
+    if (mine.state === 'claimed') return this.#advance(mine)
+    if (mine.state === 'failed') return this.#retry(mine, workload)
+    const fought = this.#duels(mine, workload)
+    if (fought !== mine) return this.#publish(fought)
+    if (mine.generation !== workload.generation) return this.#roll(mine, workload)
+    this.#unpin(mine, workload)
+  }
+
+  /** A claim that has not started: its turn may have come. */
+  #advance(mine: AllocationRecord): void {
+    if (mine.paced && this.#rivals.some(rival => !this.#draining(rival.node))) {
+      if (!this.#waited(this.#in.config.stableAfterMs)) return
+      if (!this.#in.fits()) {
+        if (mine.reason !== 'waits for room') this.#publish({ ...mine, reason: 'waits for room' })
+        return this.#due(1_000)
+      }
+      const waitMs = this.#in.moveWaitMs()
+      if (waitMs > 0) return this.#due(waitMs)
+    } else if (!this.#in.fits()) {
+      return this.#due(1_000)
+    }
+    this.#publish({
+      ...mine,
+      state: 'starting',
+      reason: '',
+      paced: false,
+      ran: true,
+      generation: this.#in.workload?.generation ?? mine.generation,
+      replaces: this.#rivals.map(rival => rival.record.claim)
+    })
+  }
+
+  /** A failed copy starts again once its failure record is gone or the template has changed. */
+  #retry(mine: AllocationRecord, workload: WorkloadView): void {
+    const failure = this.#in.view.failed(this.#in.uid).get(this.#in.self)
+    const standing = failure !== undefined && failure.generation === workload.generation
+    const ended = mine.generation === workload.generation && failure === undefined
+    if (standing || (ended && mine.reason.startsWith('ended'))) return
+    if (mine.generation === workload.generation && mine.reason.startsWith('roll')) return
+    this.#publish({
+      ...this.#fresh(workload, false),
+      sequence: mine.sequence,
+      ran: mine.ran,
+      beats: mine.beats
+    })
+  }
+
+  /** The slot belongs elsewhere, or nowhere. */
+  #leave(mine: AllocationRecord, workload: WorkloadView): void {
+    const idle = this.#in.instance(this.#slot)?.state !== 'running'
+    const wanted = workload.record.spec.replicas
+    if (this.#target === undefined) {
+      if (this.#in.targets.size >= wanted) return this.#release(mine, 'surplus')
+      if (mine.state === 'claimed' || (mine.state === 'failed' && !mine.ran)) {
+        return this.#release(mine, 'has no seat')
+      }
+      return
+    }
+    if (mine.state === 'claimed' || mine.state === 'failed' || (idle && !workload.sticky)) {
+      if (mine.state !== 'starting') return this.#release(mine, 'its seat moved')
+    }
+    const successor = this.#rivals.find(rival => rival.node === this.#target)
+    if (successor === undefined) return
+    if (related(mine, successor.record)) return this.#handOver(mine, successor)
+    const fought = this.#duels(mine, workload)
+    if (fought !== mine) this.#publish(fought)
+  }
+
+  #handOver(mine: AllocationRecord, successor: Claim): void {
+    const { state, reason } = successor.record
+    if (state === 'healthy') return this.#release(mine, `moved to ${successor.node}`)
+    if (state !== 'claimed' || reason !== 'waits for room') {
+      delete this.#memory.roomSinceMs
+      return
+    }
+    this.#memory.roomSinceMs ??= this.#in.nowMs
+    const leftMs = this.#memory.roomSinceMs + this.#in.config.handoverMs - this.#in.nowMs
+    if (leftMs > 0) return this.#due(leftMs)
+    this.#release(mine, `makes room for ${successor.node}`)
+  }
+
+  /** Fights every unrelated rival that runs; returns our record, changed where we won. */
+  #duels(mine: AllocationRecord, workload: WorkloadView): AllocationRecord {
+    if (!ACTIVE.has(mine.state)) return mine
+    let record = mine
+    for (const rival of this.#rivals) {
+      if (!ACTIVE.has(rival.record.state) || related(mine, rival.record)) continue
+      if (this.#fight(mine, rival, workload) === 'win') {
+        this.#memory.pinnedSinceMs = this.#in.nowMs
+        record = { ...record, pinned: true, beats: [...record.beats, rival.record.claim] }
+      }
+    }
+    return record
+  }
+
+  #fight(mine: AllocationRecord, rival: Claim, workload: WorkloadView): 'win' | 'lose' | 'wait' {
+    const { view, uid, self, nowMs, config } = this.#in
+    const theirs = rival.record.claim
+    const sinceMs = this.#memory.duelSinceMs.get(theirs)
+    if (sinceMs === undefined) {
+      const bucket = runBucket(this.#in.instance(this.#slot)?.runningMs ?? 0)
+      this.#out.publish.set(duelKey(uid, this.#slot, theirs), { mine: mine.claim, theirs, bucket })
+      this.#memory.duelSinceMs.set(theirs, nowMs)
+      this.#due(config.duelSilenceMs)
+      return 'wait'
+    }
+    const verdict = duel({
+      policy: workload.record.spec.reconcile,
+      mine: { node: self, record: mine, rank: this.#rank(self) },
+      theirs: { node: rival.node, record: rival.record, rank: this.#rank(rival.node) },
+      myWord: view.duel(uid, this.#slot, mine.claim, theirs),
+      theirWord: view.duel(uid, this.#slot, theirs, mine.claim),
+      waitedMs: nowMs - sinceMs,
+      silenceMs: config.duelSilenceMs,
+      chosen: this.#target
+    })
+    if (verdict === 'wait') this.#due(Math.max(50, sinceMs + config.duelSilenceMs - nowMs))
+    return verdict
+  }
+
+  /** A changed template: slot order, one at a time, stop at the first failure. */
+  #roll(mine: AllocationRecord, workload: WorkloadView): void {
+    const runs = this.#in.instance(this.#slot)?.state === 'running'
+    if (runs && !this.#turn(workload)) return
+    this.#publish({
+      ...mine,
+      claim: this.#in.random.hex(16),
+      state: 'starting',
+      reason: runs ? 'rolling' : '',
+      generation: workload.generation,
+      runtime: workload.record.spec.runtime,
+      pinned: false,
+      instance: '',
+      health: 'none',
+      startedAt: ''
+    })
+  }
+
+  /** True when every lower slot runs the new template in health and none has failed with it. */
+  #turn(workload: WorkloadView): boolean {
+    const { view, uid, targets } = this.#in
+    for (const failure of view.failed(uid).values()) {
+      if (failure.generation === workload.generation) return false
+    }
+    for (const claim of view.claims(uid)) {
+      const { state, generation } = claim.record
+      if (state === 'failed' && generation === workload.generation) return false
+    }
+    for (const [slot, node] of targets) {
+      if (slot >= this.#slot) continue
+      const record = view.claim(uid, slot, node)
+      if (record?.generation !== workload.generation || record.state !== 'healthy') return false
+    }
+    return true
+  }
+
+  /** A duel's pin is released by a paced rebalance; then the pure answer may move the slot. */
+  #unpin(mine: AllocationRecord, workload: WorkloadView): void {
+    if (!mine.pinned || workload.record.spec.rebalance !== 'gradual') return
+    this.#memory.pinnedSinceMs ??= this.#in.nowMs
+    const leftMs = this.#memory.pinnedSinceMs + this.#in.config.stableAfterMs - this.#in.nowMs
+    const visible = this.#in.view.claims(this.#in.uid)
+    const beats = mine.beats.filter(claim => visible.some(other => other.record.claim === claim))
+    if (leftMs > 0 || beats.length > 0) return this.#due(Math.max(leftMs, 1_000))
+    const waitMs = this.#in.moveWaitMs()
+    if (waitMs > 0) return this.#due(waitMs)
+    this.#publish({ ...mine, pinned: false, beats: [] })
+  }
+
+  /** The workload is gone, or its name belongs to another life since a heal. */
+  #orphaned(mine: AllocationRecord): void {
+    const winner = this.#in.view.lost.get(this.#in.uid)
+    const healthy =
+      winner === undefined ||
+      !this.#in.view.workloads.has(winner) ||
+      this.#in.view.claims(winner).some(claim => claim.record.state === 'healthy')
+    if (healthy)
+      this.#release(mine, winner === undefined ? 'removed' : 'lost its name in a conflict')
+    else this.#due(1_000)
+  }
+
+  #beaten(mine: AllocationRecord): boolean {
+    return this.#in.view
+      .claims(this.#in.uid)
+      .some(
+        claim =>
+          claim.slot === this.#slot &&
+          claim.record.state === 'healthy' &&
+          this.#in.view.living(claim.node) &&
+          claim.record.beats.includes(mine.claim)
+      )
+  }
+
+  #release(mine: AllocationRecord, reason: string): void {
+    this.#publish({ ...mine, state: 'stopping', reason, paced: false, pinned: false })
+  }
+
+  #draining(node: NodeId): boolean {
+    const { view } = this.#in
+    return view.infos.get(node)?.draining === true || view.members.get(node)?.phase === 'draining'
+  }
+
+  #rank(node: NodeId): number {
+    const index = this.#in.rank.indexOf(node)
+    return index < 0 ? this.#in.rank.length : index
+  }
+
+  /** True once the slot has been ours for `waitMs`; else asks to be woken then. */
+  #waited(waitMs: number): boolean {
+    const leftMs = (this.#memory.targetSinceMs ?? this.#in.nowMs) + waitMs - this.#in.nowMs
+    if (leftMs > 0) this.#due(leftMs)
+    return leftMs <= 0
+  }
+
+  #publish(record: AllocationRecord): void {
+    this.#out.publish.set(allocKey(this.#in.uid, this.#slot), record)
+  }
+
+  #due(afterMs: number): void {
+    this.#out.dueMs = Math.min(this.#out.dueMs, Math.max(1, afterMs))
+  }
+}
+
+/** One of the two knows of the other: a handover or a settled duel, not a new duplicate. */
+function related(mine: AllocationRecord, theirs: AllocationRecord): boolean {
+  return (
+    mine.replaces.includes(theirs.claim) ||
+    theirs.replaces.includes(mine.claim) ||
+    mine.beats.includes(theirs.claim) ||
+    theirs.beats.includes(mine.claim)
+  )
+}

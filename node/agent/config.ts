@@ -1,0 +1,62 @@
+/** The agent's knobs (`protocols.md` 4, Defaults). All in milliseconds of the caller's clock. */
+
+export interface AgentConfig {
+  /** A free slot is claimed once its owner has not changed for so long. Longer: fewer claims that
+   * are taken back while a death is still spreading. Must exceed the spread of one alert. */
+  readonly settleMs: number
+  /** How long the next in rank waits for a due owner before it writes `noClaim`. */
+  readonly claimTimeoutMs: number
+  /** How long two copies that do not fit together wait before the worse-ranked breaks first. */
+  readonly handoverMs: number
+  /** Rebalancing moves that this node takes over a minute. Failover is never paced by this. */
+  readonly movesPerMinute: number
+  /** Rebalancing (not failover) waits until a seat has been stable for so long. */
+  readonly stableAfterMs: number
+  /** A silent rival loses the right to name its run time after so long. */
+  readonly duelSilenceMs: number
+  /** Running for so long without a health check counts as healthy. */
+  readonly healthyAfterMs: number
+  /** Brake: how long the view must have been stable to count as "the last stable membership". */
+  readonly brakeWindowMs: number
+  readonly brakeLiftMs: number
+  /** Between two takeovers while the brake is on. */
+  readonly brakeStepMs: number
+  /** First retry once every eligible node has failed; doubles up to `retryMaxMs`. */
+  readonly retryMinMs: number
+  readonly retryMaxMs: number
+  /** Crash loops: first restart delay; doubles up to `restartMaxMs`; forgotten after a run of
+   * `restartResetMs`. */
+  readonly restartMinMs: number
+  readonly restartMaxMs: number
+  readonly restartResetMs: number
+  /** Instances with our mark but without a known workload are stopped after so long (S9). */
+  readonly orphanMs: number
+  /** Without any peer that answers, act on the persisted state after so long. */
+  readonly syncWaitMs: number
+}
+
+export const DEFAULT_AGENT_CONFIG: AgentConfig = {
+  settleMs: 300,
+  claimTimeoutMs: 2_000,
+  handoverMs: 60_000,
+  movesPerMinute: 6,
+  stableAfterMs: 10_000,
+  duelSilenceMs: 3_000,
+  healthyAfterMs: 1_000,
+  brakeWindowMs: 60_000,
+  brakeLiftMs: 60_000,
+  brakeStepMs: 1_000,
+  retryMinMs: 10_000,
+  retryMaxMs: 300_000,
+  restartMinMs: 1_000,
+  restartMaxMs: 300_000,
+  restartResetMs: 60_000,
+  orphanMs: 5_000,
+  syncWaitMs: 3_000
+}
+
+export const AGENT_PRESETS = {
+  lan: DEFAULT_AGENT_CONFIG,
+  fast: { ...DEFAULT_AGENT_CONFIG, settleMs: 150 },
+  wan: { ...DEFAULT_AGENT_CONFIG, settleMs: 1_000, claimTimeoutMs: 5_000, syncWaitMs: 10_000 }
+} as const satisfies Record<string, AgentConfig>

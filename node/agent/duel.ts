@@ -1,0 +1,68 @@
+/**
+ * Two living copies of one slot that know nothing of each other (a heal, a returned daemon): which
+ * one stays (`protocols.md` 4, "Returning nodes"). Both sides compute the same from what the
+ * rivals themselves published; nobody stops before the winner has said that it won.
+ */
+import type { ReconcilePolicy } from '../../src/spec/workload.ts'
+import type { AllocationRecord, DuelRecord } from './records.ts'
+
+export type DuelVerdict = 'win' | 'lose' | 'wait'
+
+export interface Rival {
+  readonly node: string
+  readonly record: AllocationRecord
+  /** Place in the takeover order of the slot; lower is better. */
+  readonly rank: number
+}
+
+export interface DuelInput {
+  readonly policy: ReconcilePolicy
+  readonly mine: Rival
+  readonly theirs: Rival
+  /** What each published about this pair, if it did. */
+  readonly myWord: DuelRecord | undefined
+  readonly theirWord: DuelRecord | undefined
+  /** How long ago I published mine; undefined when I did not yet. */
+  readonly waitedMs: number | undefined
+  readonly silenceMs: number
+  /** Whom placement chose for the slot, if it chose one of the two. */
+  readonly chosen: string | undefined
+}
+
+/** Run time in log2 buckets: robust against the spread of a message's delay. */
+export function runBucket(runningMs: number): number {
+  return Math.max(0, 31 - Math.clz32(Math.min(runningMs, 0x7fffffff) | 1))
+}
+
+function byRank(input: DuelInput): DuelVerdict {
+  const { mine, theirs } = input
+  if (mine.rank !== theirs.rank) return mine.rank < theirs.rank ? 'win' : 'lose'
+  return mine.node < theirs.node ? 'win' : 'lose'
+}
+
+function byRunTime(input: DuelInput): DuelVerdict {
+  const { myWord, theirWord, waitedMs, silenceMs } = input
+  if (myWord === undefined || waitedMs === undefined) return 'wait'
+  if (theirWord === undefined) return waitedMs >= silenceMs ? byRank(input) : 'wait'
+  if (myWord.bucket !== theirWord.bucket) return myWord.bucket > theirWord.bucket ? 'win' : 'lose'
+  return byRank(input)
+}
+
+/** Who stays. Symmetric: the rival computes the opposite from the same records. */
+export function duel(input: DuelInput): DuelVerdict {
+  const difference = input.mine.record.sequence - input.theirs.record.sequence
+  switch (input.policy) {
+    case 'keep-running':
+      return byRunTime(input)
+    case 'ring-owner':
+      if (input.chosen === input.mine.node) return 'win'
+      if (input.chosen === input.theirs.node) return 'lose'
+      return byRank(input)
+    case 'oldest-claim':
+      if (difference === 0) return byRank(input)
+      return difference < 0 ? 'win' : 'lose'
+    case 'newest-claim':
+      if (difference === 0) return byRank(input)
+      return difference > 0 ? 'win' : 'lose'
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The view as placement input (`protocols.md` 4, "Placement input"): what `viewHash` covers and
+ * nothing else. Never incarnations, addresses, allocation states or suspicion.
+ */
+import type { NodeId } from '../../gossip/core/types.ts'
+import type {
+  Pin,
+  PlacementItem,
+  PlacementNode,
+  Requirement,
+  SlotClaim
+} from '../../placement/types.ts'
+import {
+  DEFAULT_BALANCE_CPU_MILLIS,
+  DEFAULT_BALANCE_MEMORY_MIB,
+  type WorkloadSpec
+} from '../../src/spec/workload.ts'
+import type { Claim, View, WorkloadView } from './view.ts'
+
+/** A node is never filled past this share of its memory. */
+const MEMORY_PERCENT_MAX = 90
+
+/** A member that takes part in placement, or undefined. */
+export function nodeInput(view: View, id: NodeId): PlacementNode | undefined {
+  const info = view.infos.get(id)
+  if (info === undefined || !view.living(id)) return undefined
+  const attributes: Record<string, string> = {
+    'node.id': id,
+    'node.name': info.name,
+    'node.zone': info.zone,
+    'node.platform.os': info.os,
+    'node.platform.arch': info.arch
+  }
+  for (const [key, value] of Object.entries(info.labels)) attributes[`node.labels.${key}`] = value
+  for (const runtime of info.runtimes) attributes[`runtime.${runtime}`] = 'true'
+  return {
+    id,
+    cpuMillis: info.cpuMillis,
+    memoryMiB: Math.floor((info.memoryMiB * MEMORY_PERCENT_MAX) / 100),
+    eighths: view.loads.get(id)?.eighths ?? 8,
+    zone: info.zone,
+    attributes,
+    schedulable: !info.draining && view.members.get(id)?.phase !== 'draining'
+  }
+}
+
+function requirementsOf(spec: WorkloadSpec): readonly Requirement[] {
+  const needs: Requirement = {
+    attribute: `runtime.${spec.runtime}`,
+    operator: 'in',
+    values: ['true']
+  }
+  const asked = spec.constraints.map(
+    (constraint): Requirement => ({
+      attribute: constraint.attribute,
+      operator: constraint.operator === '==' ? 'in' : 'not-in',
+      values: [constraint.value]
+    })
+  )
+  return [needs, ...asked]
+}
+
+function portsOf(spec: WorkloadSpec): readonly string[] {
+  return spec.ports
+    .filter(port => port.hostPort !== undefined)
+    .map(port => `${port.protocol}/${port.hostPort}`)
+}
+
+/** Nodes with a standing failure for the current template, or a standing `noClaim`. */
+function avoidOf(view: View, workload: WorkloadView): readonly NodeId[] {
+  const avoid = new Set<NodeId>()
+  for (const [node, failure] of view.failed(workload.uid)) {
+    if (failure.generation === workload.generation) avoid.add(node)
+  }
+  for (const record of view.noClaims(workload.uid)) {
+    const sameBoot = view.members.get(record.node)?.boot === record.boot
+    const claimed = view.claim(workload.uid, record.slot, record.node) !== undefined
+    if (sameBoot && !claimed && view.living(record.writer)) avoid.add(record.node)
+  }
+  return [...avoid].sort()
+}
+
+/** Whether a claim holds its slot on its node, and so enters placement. */
+function pins(view: View, workload: WorkloadView, claim: Claim): boolean {
+  const { record, node, slot } = claim
+  if (view.abandoned(workload.uid, slot, record.claim)) return false
+  if (workload.sticky) return record.ran
+  if (!view.living(node)) return false
+  if (workload.record.spec.rebalance === 'failover') return record.ran
+  return record.pinned && record.generation === workload.generation
+}
+
+function pinsOf(view: View, workload: WorkloadView): readonly Pin[] {
+  const bySlot = new Map<number, Claim>()
+  for (const claim of view.claims(workload.uid)) {
+    if (claim.slot >= workload.record.spec.replicas || !pins(view, workload, claim)) continue
+    const other = bySlot.get(claim.slot)
+    if (other === undefined || newer(claim, other)) bySlot.set(claim.slot, claim)
+  }
+  return [...bySlot.values()]
+    .map(claim => ({ slot: claim.slot, node: claim.node }))
+    .sort((a, b) => a.slot - b.slot)
+}
+
+function newer(claim: Claim, other: Claim): boolean {
+  const difference = claim.record.sequence - other.record.sequence
+  return difference > 0 || (difference === 0 && claim.node < other.node)
+}
+
+/** Workloads of one item, oldest first. */
+function workloadsOf(view: View, item: string): readonly WorkloadView[] {
+  return [...(view.items.get(item) ?? [])]
+    .map(uid => view.workloads.get(uid))
+    .filter(workload => workload !== undefined)
+    .sort((a, b) => a.record.created - b.record.created || (a.uid < b.uid ? -1 : 1))
+}
+
+/** One placement item: a workload, or a project group with summed requests; undefined when gone. */
+export function itemInput(view: View, item: string): PlacementItem | undefined {
+  const workloads = workloadsOf(view, item)
+  const first = workloads[0]
+  if (first === undefined) return undefined
+  const specs = workloads.map(workload => workload.record.spec)
+  const sum = (of: (spec: WorkloadSpec) => number): number =>
+    specs.reduce((total, spec) => total + of(spec), 0)
+  const grouped = first.record.spec.group !== undefined
+  const allPins = workloads.flatMap(workload => pinsOf(view, workload))
+  return {
+    uid: item,
+    created: first.record.created,
+    // The spec says priority (9 is most wanted); placement serves the lower class first.
+    class: 9 - Math.max(...specs.map(spec => spec.priority)),
+    kind: 'service',
+    replicas: grouped
+      ? Math.min(1, Math.max(...specs.map(spec => spec.replicas)))
+      : first.record.spec.replicas,
+    cpuMillis: sum(spec => spec.resources.cpuMillis),
+    memoryMiB: sum(spec => spec.resources.memoryMiB),
+    balanceCpuMillis: sum(spec => spec.resources.cpuMillis || DEFAULT_BALANCE_CPU_MILLIS),
+    balanceMemoryMiB: sum(spec => spec.resources.memoryMiB || DEFAULT_BALANCE_MEMORY_MIB),
+    ports: [...new Set(specs.flatMap(portsOf))].sort(),
+    requirements: specs.flatMap(requirementsOf),
+    maxPerNode: first.record.spec.maxPerNode,
+    zones: first.record.spec.spread,
+    avoid: [...new Set(workloads.flatMap(workload => avoidOf(view, workload)))].sort(),
+    pins: grouped ? allPins.slice(0, 1) : allPins
+  }
+}
+
+/** Claims that keep their slot number: of living nodes, standing, not beaten, not handed over. */
+export function slotClaims(view: View, uid: string): readonly SlotClaim[] {
+  return standingClaims(view, uid).map(claim => ({ slot: claim.slot, node: claim.node }))
+}
+
+const STANDING: ReadonlySet<string> = new Set(['claimed', 'starting', 'running', 'healthy'])
+
+/** Standing claims of living nodes, sorted by slot, then node. */
+export function standingClaims(view: View, uid: string): readonly Claim[] {
+  const living = view
+    .claims(uid)
+    .filter(claim => STANDING.has(claim.record.state) && view.living(claim.node))
+  const over = new Set<string>()
+  for (const claim of living) {
+    for (const beaten of claim.record.beats) over.add(beaten)
+    if (claim.record.state === 'healthy') for (const old of claim.record.replaces) over.add(old)
+  }
+  return living
+    .filter(claim => !over.has(claim.record.claim))
+    .sort((a, b) => a.slot - b.slot || (a.node < b.node ? -1 : 1))
+}

@@ -1,0 +1,299 @@
+/**
+ * Everything this node knows of the mesh, decoded and indexed: members, what they publish, and
+ * the workloads everybody wants. Filled from membership and replication events; read by mapping,
+ * claims and reports. Decides nothing. Values that do not have their shape are left out and
+ * counted: a peer may have written them.
+ */
+import type { Member } from '../../gossip/core/membership/api.ts'
+import type { NodeId } from '../../gossip/core/types.ts'
+import { hasLocalData, type WorkloadSpec } from '../../src/spec/workload.ts'
+import { generationOf } from './generation.ts'
+import * as records from './records.ts'
+
+export interface WorkloadView {
+  readonly uid: string
+  readonly key: string
+  readonly record: records.WorkloadRecord
+  /** `<generation>.<template hash>`. */
+  readonly generation: string
+  /** Which placement item it belongs to: itself, or its project group. */
+  readonly item: string
+  /** Its slots stay where they ran (`protocols.md` 4, Data). */
+  readonly sticky: boolean
+  readonly conflicts: number
+}
+
+/** One claim as the view knows it. */
+export interface Claim {
+  readonly node: NodeId
+  readonly slot: number
+  readonly record: records.AllocationRecord
+}
+
+/** What a shared register reads as, decoded. */
+export interface SharedValue {
+  readonly key: string
+  readonly uid: string | undefined
+  readonly value: unknown
+  /** Other lives of the name that lost to `uid`, still readable. */
+  readonly losers: readonly string[]
+  readonly conflicts: number
+}
+
+/** What changed in what placement reads; collected until the next evaluation. */
+export interface Dirty {
+  readonly nodes: Set<NodeId>
+  readonly items: Set<string>
+  /** Workloads to decide about again. */
+  readonly uids: Set<string>
+}
+
+export function itemOf(uid: string, spec: WorkloadSpec): string {
+  return spec.group === undefined ? uid : `group/${spec.project}/${spec.group}`
+}
+
+export class View {
+  readonly members = new Map<NodeId, Member>()
+  readonly infos = new Map<NodeId, records.NodeInfo>()
+  readonly loads = new Map<NodeId, records.NodeLoad>()
+  readonly views = new Map<NodeId, records.NodeView>()
+  readonly workloads = new Map<string, WorkloadView>()
+  /** Item uid -> uids of its workloads. */
+  readonly items = new Map<string, Set<string>>()
+  /** A uid that lost its name on the other side of a cut -> the uid that runs instead. */
+  readonly lost = new Map<string, string>()
+  readonly dirty: Dirty = { nodes: new Set(), items: new Set(), uids: new Set() }
+  invalidCount = 0
+  readonly #readSpec: (value: unknown) => WorkloadSpec | undefined
+  readonly #uidOfKey = new Map<string, string>()
+  readonly #claims = new Map<string, Map<string, Claim>>()
+  readonly #failed = new Map<string, Map<NodeId, records.FailedRecord>>()
+  readonly #noClaims = new Map<string, Map<string, NoClaim>>()
+  readonly #duels = new Map<string, records.DuelRecord>()
+  readonly #abandoned = new Map<string, ReadonlySet<string>>()
+
+  constructor(components: { readSpec: (value: unknown) => WorkloadSpec | undefined }) {
+    this.#readSpec = components.readSpec
+  }
+
+  setMember(member: Member): void {
+    const before = this.members.get(member.id)
+    const lived = this.living(member.id)
+    this.members.set(member.id, member)
+    this.#nodeChanged(member.id)
+    if (lived !== this.living(member.id) || before?.boot !== member.boot) {
+      this.#claimsChanged(member.id)
+    }
+  }
+
+  dropMember(node: NodeId): void {
+    this.members.delete(node)
+    this.#nodeChanged(node)
+    this.#claimsChanged(node)
+  }
+
+  /** A member that placement may use: not dead, not left. Suspicion changes nothing. */
+  living(node: NodeId): boolean {
+    const state = this.members.get(node)?.state
+    return state === 'alive' || state === 'suspect'
+  }
+
+  /** All claims of a workload, by slot and node, also of dead nodes. */
+  claims(uid: string): readonly Claim[] {
+    return [...(this.#claims.get(uid)?.values() ?? [])]
+  }
+
+  claim(uid: string, slot: number, node: NodeId): records.AllocationRecord | undefined {
+    return this.#claims.get(uid)?.get(`${slot}/${node}`)?.record
+  }
+
+  /** Every uid that has a claim anywhere, known workload or not. */
+  claimed(): Iterable<string> {
+    return this.#claims.keys()
+  }
+
+  failed(uid: string): ReadonlyMap<NodeId, records.FailedRecord> {
+    return this.#failed.get(uid) ?? new Map()
+  }
+
+  noClaims(uid: string): readonly NoClaim[] {
+    return [...(this.#noClaims.get(uid)?.values() ?? [])]
+  }
+
+  duel(uid: string, slot: number, mine: string, theirs: string): records.DuelRecord | undefined {
+    return this.#duels.get(`${uid}/${slot}/${mine}/${theirs}`)
+  }
+
+  abandoned(uid: string, slot: number, claim: string): boolean {
+    return this.#abandoned.get(`${uid}/${slot}`)?.has(claim) ?? false
+  }
+
+  uidOf(project: string, name: string): string | undefined {
+    return this.#uidOfKey.get(`workload/${project}/${name}`)
+  }
+
+  /** A record of an owner changed. `value` is decoded, `null` when the owner deleted it. */
+  setOwn(node: NodeId, key: string, value: unknown): void {
+    const [kind = '', uid = '', slot = '', rival = ''] = key.split('/')
+    switch (kind) {
+      case 'info':
+        this.#set(this.infos, node, value, records.isNodeInfo)
+        this.#nodeChanged(node)
+        break
+      case 'load':
+        this.#set(this.loads, node, value, records.isNodeLoad)
+        this.#nodeChanged(node)
+        break
+      case 'view':
+        this.#set(this.views, node, value, records.isNodeView)
+        break
+      case 'alloc':
+        this.#setClaim(node, uid, Number(slot), value)
+        break
+      case 'failed':
+        this.#set(this.#inner(this.#failed, uid), node, value, records.isFailedRecord)
+        this.#workloadChanged(uid)
+        break
+      case 'noclaim':
+        this.#setNoClaim(node, uid, Number(slot), value)
+        break
+      case 'duel':
+        this.#setDuel(uid, slot, rival, value)
+        break
+      default:
+        this.invalidCount += 1
+    }
+  }
+
+  /** A shared register changed; `uid` undefined when its life was removed. */
+  setShared(shared: SharedValue): void {
+    const [kind = '', first = '', second = ''] = shared.key.split('/')
+    if (kind === 'workload') this.#setWorkload(shared)
+    else if (kind === 'abandon') this.#setAbandoned(first, second, shared.value)
+  }
+
+  #setWorkload(shared: SharedValue): void {
+    const before = this.#uidOfKey.get(shared.key)
+    if (before !== undefined) this.#dropWorkload(before, shared.key)
+    for (const loser of shared.losers) {
+      if (shared.uid !== undefined) this.lost.set(loser, shared.uid)
+      this.dirty.uids.add(loser)
+    }
+    if (shared.uid === undefined) return
+    const record = records.readWorkloadRecord(shared.value, this.#readSpec)
+    if (record === undefined) {
+      this.invalidCount += 1
+      return
+    }
+    const item = itemOf(shared.uid, record.spec)
+    this.lost.delete(shared.uid)
+    this.#uidOfKey.set(shared.key, shared.uid)
+    this.workloads.set(shared.uid, {
+      uid: shared.uid,
+      key: shared.key,
+      record,
+      generation: generationOf(record),
+      item,
+      sticky:
+        hasLocalData(record.spec) ||
+        record.spec.partition === 'manual' ||
+        record.spec.rebalance === 'never',
+      conflicts: shared.conflicts
+    })
+    const members = this.items.get(item) ?? new Set()
+    this.items.set(item, members.add(shared.uid))
+    this.#workloadChanged(shared.uid)
+  }
+
+  #dropWorkload(uid: string, key: string): void {
+    const workload = this.workloads.get(uid)
+    this.#uidOfKey.delete(key)
+    this.workloads.delete(uid)
+    this.dirty.uids.add(uid)
+    if (workload === undefined) return
+    const members = this.items.get(workload.item)
+    members?.delete(uid)
+    if (members?.size === 0) this.items.delete(workload.item)
+    this.dirty.items.add(workload.item)
+  }
+
+  #setClaim(node: NodeId, uid: string, slot: number, value: unknown): void {
+    const claims = this.#inner(this.#claims, uid)
+    if (value === null) claims.delete(`${slot}/${node}`)
+    else if (Number.isSafeInteger(slot) && slot >= 0 && records.isAllocationRecord(value))
+      claims.set(`${slot}/${node}`, { node, slot, record: value })
+    else this.invalidCount += 1
+    if (claims.size === 0) this.#claims.delete(uid)
+    this.#workloadChanged(uid)
+  }
+
+  #setNoClaim(writer: NodeId, uid: string, slot: number, value: unknown): void {
+    const inner = this.#inner(this.#noClaims, uid)
+    if (records.isNoClaimRecord(value)) inner.set(`${slot}/${writer}`, { writer, slot, ...value })
+    else inner.delete(`${slot}/${writer}`)
+    if (inner.size === 0) this.#noClaims.delete(uid)
+    this.#workloadChanged(uid)
+  }
+
+  #setDuel(uid: string, slot: string, rival: string, value: unknown): void {
+    if (records.isDuelRecord(value))
+      this.#duels.set(`${uid}/${slot}/${value.mine}/${value.theirs}`, value)
+    else if (value === null) {
+      // The deleted value is not at hand: drop every duel of that slot against that rival.
+      for (const [key, duel] of this.#duels) {
+        if (key.startsWith(`${uid}/${slot}/`) && duel.theirs === rival) this.#duels.delete(key)
+      }
+    }
+    this.dirty.uids.add(uid)
+  }
+
+  #setAbandoned(uid: string, slot: string, value: unknown): void {
+    if (records.isAbandonRecord(value)) this.#abandoned.set(`${uid}/${slot}`, new Set(value.claims))
+    else this.#abandoned.delete(`${uid}/${slot}`)
+    this.#workloadChanged(uid)
+  }
+
+  #workloadChanged(uid: string): void {
+    this.dirty.uids.add(uid)
+    const workload = this.workloads.get(uid)
+    if (workload !== undefined) this.dirty.items.add(workload.item)
+  }
+
+  #nodeChanged(node: NodeId): void {
+    this.dirty.nodes.add(node)
+  }
+
+  /** A node came or went: what its claims and failure records stand for changes too. */
+  #claimsChanged(node: NodeId): void {
+    for (const [uid, claims] of this.#claims) {
+      for (const claim of claims.values()) {
+        if (claim.node === node) {
+          this.#workloadChanged(uid)
+          break
+        }
+      }
+    }
+    for (const [uid, records] of this.#noClaims) {
+      for (const record of records.values()) {
+        if (record.node === node || record.writer === node) this.#workloadChanged(uid)
+      }
+    }
+  }
+
+  #inner<K, V>(map: Map<string, Map<K, V>>, uid: string): Map<K, V> {
+    const inner = map.get(uid) ?? new Map<K, V>()
+    map.set(uid, inner)
+    return inner
+  }
+
+  #set<K, V>(map: Map<K, V>, key: K, value: unknown, check: (value: unknown) => value is V): void {
+    if (value === null) map.delete(key)
+    else if (check(value)) map.set(key, value)
+    else this.invalidCount += 1
+  }
+}
+
+export interface NoClaim extends records.NoClaimRecord {
+  readonly writer: NodeId
+  readonly slot: number
+}
