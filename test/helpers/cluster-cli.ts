@@ -1,0 +1,150 @@
+/** Drives the built `shoal` by the contract that is fixed for others: flags and JSON outputs. */
+import { join } from 'node:path'
+import { ROOT } from './source.ts'
+import { monotonicMs, must, type Ran, type RunOptions, run, until } from './testbed-run.ts'
+
+/** `SHOAL_BIN`: `dist` (what tsc built, the default), `bundle`, or the path of another program. */
+export function shoalProgram(): string[] {
+  const wanted = process.env['SHOAL_BIN'] ?? 'dist'
+  if (wanted === 'dist') return [process.execPath, join(ROOT, 'dist/src/cli/main.js')]
+  if (wanted === 'bundle') return [process.execPath, join(ROOT, 'dist/bundle/shoal.js')]
+  return [process.execPath, wanted]
+}
+
+export interface NodeRow {
+  readonly name: string
+  readonly id: string
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left'
+  readonly phase: string
+  readonly self: boolean
+  readonly addresses: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly zone: string
+  readonly runtimes: readonly string[]
+}
+
+export interface ReplicaRow {
+  readonly project: string
+  readonly workload: string
+  readonly slot: number
+  readonly node: string | null
+  readonly state: string
+  readonly reason: string | null
+  readonly generation: string
+  readonly runtime: string
+  readonly startedAt: string | null
+}
+
+export interface StatusRow {
+  readonly converged: boolean
+  readonly viewHash: string
+  readonly members: { readonly alive: number; readonly suspect: number; readonly dead: number }
+  readonly workloads: {
+    readonly desired: number
+    readonly running: number
+    readonly pending: number
+  }
+}
+
+export const RUNNING = new Set(['running', 'healthy'])
+
+/** One daemon, reached over its socket by the command line. */
+export class ShoalClient {
+  readonly name: string
+  readonly socket: string
+  /** What goes before the command, to run it inside a host. */
+  readonly prefix: readonly string[]
+
+  constructor(name: string, socket: string, prefix: readonly string[] = []) {
+    this.name = name
+    this.socket = socket
+    this.prefix = prefix
+  }
+
+  #options(options: RunOptions): RunOptions {
+    return { ...options, env: { NO_COLOR: '1', ...options.env, SHOAL_SOCKET: this.socket } }
+  }
+
+  /** Runs `shoal ...`; never throws for an exit code. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    return run([...this.prefix, ...shoalProgram(), ...args], this.#options(options))
+  }
+
+  /** Runs `shoal ...`, throws unless it exits 0, returns its standard output. */
+  must(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    return must([...this.prefix, ...shoalProgram(), ...args], this.#options(options))
+  }
+
+  async json<T>(args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.must([...args, '-o', 'json'])) as T
+  }
+
+  nodes(): Promise<readonly NodeRow[]> {
+    return this.json(['nodes'])
+  }
+
+  ps(): Promise<readonly ReplicaRow[]> {
+    return this.json(['ps'])
+  }
+
+  /** `status` exits 3 when it is not converged; its JSON is an answer all the same. */
+  async status(): Promise<StatusRow> {
+    const ran = await this.run(['status', '-o', 'json'])
+    if (ran.code !== 0 && ran.code !== 3) throw new Error(`status: exit ${ran.code} ${ran.stderr}`)
+    return JSON.parse(ran.stdout) as StatusRow
+  }
+
+  /** Waits until this daemon sees exactly these names alive. Returns the milliseconds it took. */
+  async sees(names: readonly string[], timeoutMs = 10_000): Promise<number> {
+    const startMs = monotonicMs()
+    const wanted = [...names].sort().join(' ')
+    let seen = ''
+    await until(
+      `${this.name} sees ${wanted}`,
+      async () => {
+        const nodes = await this.nodes()
+        seen = nodes.map(node => `${node.name}:${node.state}`).join(' ')
+        const alive = nodes.filter(node => node.state === 'alive').map(node => node.name)
+        return alive.sort().join(' ') === wanted ? true : undefined
+      },
+      { timeoutMs, intervalMs: 200 },
+      () => `; it sees ${seen}`
+    )
+    return monotonicMs() - startMs
+  }
+
+  /** Waits until `ps` says that this many replicas of a workload run, and none is more. */
+  async runs(
+    project: string,
+    workload: string,
+    count: number,
+    timeoutMs = 15_000
+  ): Promise<readonly ReplicaRow[]> {
+    let seen = ''
+    return await until(
+      `${this.name} says ${count} replicas of ${project}/${workload} run`,
+      async () => {
+        const rows = (await this.ps()).filter(
+          row => row.project === project && row.workload === workload
+        )
+        seen = rows.map(row => `${row.slot}@${row.node}:${row.state}`).join(' ')
+        const running = rows.filter(row => RUNNING.has(row.state))
+        return running.length === count && rows.length === count ? running : undefined
+      },
+      { timeoutMs, intervalMs: 200 },
+      () => `; it says ${seen}`
+    )
+  }
+
+  /** Waits for `status` to call the mesh converged. */
+  async converges(timeoutMs = 15_000): Promise<StatusRow> {
+    return await until(
+      `${this.name} is converged`,
+      async () => {
+        const status = await this.status()
+        return status.converged ? status : undefined
+      },
+      { timeoutMs, intervalMs: 250 }
+    )
+  }
+}
