@@ -1,5 +1,6 @@
 /** Drives the built `shoal` by the contract that is fixed for others: flags and JSON outputs. */
 import { join } from 'node:path'
+import type { AllocationView, NodeView, StatusView } from '../../src/api/types.ts'
 import { ROOT } from './source.ts'
 import { monotonicMs, must, type Ran, type RunOptions, run, until } from './testbed-run.ts'
 
@@ -9,41 +10,6 @@ export function shoalProgram(): string[] {
   if (wanted === 'dist') return [process.execPath, join(ROOT, 'dist/src/cli/main.js')]
   if (wanted === 'bundle') return [process.execPath, join(ROOT, 'dist/bundle/shoal.js')]
   return [process.execPath, wanted]
-}
-
-export interface NodeRow {
-  readonly name: string
-  readonly id: string
-  readonly state: 'alive' | 'suspect' | 'dead' | 'left'
-  readonly phase: string
-  readonly self: boolean
-  readonly addresses: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
-  readonly zone: string
-  readonly runtimes: readonly string[]
-}
-
-export interface ReplicaRow {
-  readonly project: string
-  readonly workload: string
-  readonly slot: number
-  readonly node: string | null
-  readonly state: string
-  readonly reason: string | null
-  readonly generation: string
-  readonly runtime: string
-  readonly startedAt: string | null
-}
-
-export interface StatusRow {
-  readonly converged: boolean
-  readonly viewHash: string
-  readonly members: { readonly alive: number; readonly suspect: number; readonly dead: number }
-  readonly workloads: {
-    readonly desired: number
-    readonly running: number
-    readonly pending: number
-  }
 }
 
 export const RUNNING = new Set(['running', 'healthy'])
@@ -79,19 +45,19 @@ export class ShoalClient {
     return JSON.parse(await this.must([...args, '-o', 'json'])) as T
   }
 
-  nodes(): Promise<readonly NodeRow[]> {
+  nodes(): Promise<readonly NodeView[]> {
     return this.json(['nodes'])
   }
 
-  ps(): Promise<readonly ReplicaRow[]> {
+  ps(): Promise<readonly AllocationView[]> {
     return this.json(['ps'])
   }
 
   /** `status` exits 3 when it is not converged; its JSON is an answer all the same. */
-  async status(): Promise<StatusRow> {
+  async status(): Promise<StatusView> {
     const ran = await this.run(['status', '-o', 'json'])
     if (ran.code !== 0 && ran.code !== 3) throw new Error(`status: exit ${ran.code} ${ran.stderr}`)
-    return JSON.parse(ran.stdout) as StatusRow
+    return JSON.parse(ran.stdout) as StatusView
   }
 
   /** Waits until this daemon sees exactly these names alive. Returns the milliseconds it took. */
@@ -119,7 +85,7 @@ export class ShoalClient {
     workload: string,
     count: number,
     timeoutMs = 15_000
-  ): Promise<readonly ReplicaRow[]> {
+  ): Promise<readonly AllocationView[]> {
     let seen = ''
     return await until(
       `${this.name} says ${count} replicas of ${project}/${workload} run`,
@@ -137,7 +103,7 @@ export class ShoalClient {
   }
 
   /** Waits for `status` to call the mesh converged. */
-  async converges(timeoutMs = 15_000): Promise<StatusRow> {
+  async converges(timeoutMs = 15_000): Promise<StatusView> {
     return await until(
       `${this.name} is converged`,
       async () => {

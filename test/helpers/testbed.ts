@@ -143,6 +143,14 @@ dockerd --data-root ${dir}/docker --exec-root /run/docker --pidfile /run/docker.
   }
 }
 
+/** One running container of a workload. */
+export interface Replica {
+  readonly host: Host
+  readonly id: string
+  readonly slot: number
+  readonly startedAt: string
+}
+
 /** Opens a bed; `close` (or a signal) takes it down. */
 export class Testbed {
   readonly hosts: readonly Host[]
@@ -222,18 +230,45 @@ export class Testbed {
     return monotonicMs()
   }
 
-  /** The hosts whose engine answers, with their containers of a label. */
-  async containers(label: string, running = true): Promise<{ host: Host; id: string }[]> {
+  /** Running containers of a workload on every host whose engine answers, by slot. */
+  async replicas(project: string, workload: string): Promise<Replica[]> {
     const lists = await Promise.all(
       this.hosts.map(async host => {
         if (!existsSync(host.engine.socket) || !(await host.engine.ping())) return []
-        const containers = await host.engine.containers(!running)
-        return containers
-          .filter(({ Labels }) => Object.keys(Labels).some(key => key === label))
-          .map(({ Id }) => ({ host, id: Id }))
+        const mine = (await host.engine.containers(false)).filter(
+          ({ Labels }) =>
+            Labels['shoal.project'] === project && Labels['shoal.workload'] === workload
+        )
+        return await Promise.all(
+          mine.map(async ({ Id: id, Labels }) => {
+            const { State } = await host.engine.inspect(id)
+            return { host, id, slot: Number(Labels['shoal.slot']), startedAt: State.StartedAt }
+          })
+        )
       })
     )
-    return lists.flat()
+    return lists.flat().sort((a, b) => a.slot - b.slot || a.host.index - b.host.index)
+  }
+
+  /** Waits until exactly this many replicas run on these hosts, by what their engines say. */
+  async settled(
+    workload: readonly [project: string, name: string],
+    count: number,
+    options: { readonly on?: readonly Host[]; readonly timeoutMs?: number } = {}
+  ): Promise<Replica[]> {
+    const on = options.on ?? this.hosts
+    let seen = ''
+    return await until(
+      `${count} replicas of ${workload.join('/')} run`,
+      async () => {
+        const all = await this.replicas(...workload)
+        const found = all.filter(({ host }) => on.includes(host))
+        seen = all.map(({ host, slot }) => `${slot}@${host.name}`).join(' ')
+        return found.length === count ? found : undefined
+      },
+      { timeoutMs: options.timeoutMs ?? 15_000, intervalMs: 150 },
+      () => `; engines say ${seen}${on.map(host => host.daemon.log(8)).join('')}`
+    )
   }
 
   async close(): Promise<void> {
