@@ -23,6 +23,7 @@ export interface SlotMemory {
   roomSinceMs?: number
   readonly duelSinceMs: Map<string, number>
   pinnedSinceMs?: number
+  orphanSinceMs?: number
 }
 
 export interface DecideInput {
@@ -32,8 +33,10 @@ export interface DecideInput {
   readonly random: Random
   readonly view: View
   readonly uid: string
-  /** Undefined when the workload was removed. */
+  /** Undefined when the workload is unknown or was removed. */
   readonly workload: WorkloadView | undefined
+  /** Its uid was removed for good. */
+  readonly removed: boolean
   /** Slot -> node, as placement and the claims of the view give it. */
   readonly targets: ReadonlyMap<number, NodeId>
   /** Takeover order of the workload, best first. */
@@ -122,15 +125,12 @@ class SlotDecider {
   #claimFree(): void {
     const workload = this.#in.workload
     if (workload === undefined || !this.#waited(this.#in.config.settleMs)) return
-    if (this.#rivals.length === 0) {
-      const waitMs = this.#in.takeoverWaitMs()
-      if (waitMs > 0) {
-        this.#due(waitMs)
-        return
-      }
-    }
-    const draining = this.#rivals.every(rival => this.#draining(rival.node))
-    this.#publish(this.#fresh(workload, !draining))
+    // Under the brake the claim is made at once and says so; only its start waits.
+    const free = this.#rivals.length === 0
+    const paced = free
+      ? this.#in.takeoverWaitMs() > 0
+      : this.#rivals.some(rival => !this.#draining(rival.node))
+    this.#publish(this.#fresh(workload, paced))
   }
 
   #fresh(workload: WorkloadView, paced: boolean): AllocationRecord {
@@ -172,16 +172,15 @@ class SlotDecider {
 
   /** A claim that has not started: its turn may have come. */
   #advance(mine: AllocationRecord): void {
-    if (mine.paced && this.#rivals.some(rival => !this.#draining(rival.node))) {
-      if (!this.#waited(this.#in.config.stableAfterMs)) return
-      if (!this.#in.fits()) {
-        if (mine.reason !== 'waits for room') this.#publish({ ...mine, reason: 'waits for room' })
-        return this.#due(1_000)
-      }
-      const waitMs = this.#in.moveWaitMs()
-      if (waitMs > 0) return this.#due(waitMs)
-    } else if (!this.#in.fits()) {
+    const moves = this.#rivals.some(rival => !this.#draining(rival.node))
+    if (mine.paced && moves && !this.#waited(this.#in.config.stableAfterMs)) return
+    if (!this.#in.fits()) {
+      if (mine.reason !== 'waits for room') this.#publish({ ...mine, reason: 'waits for room' })
       return this.#due(1_000)
+    }
+    if (mine.paced) {
+      const waitMs = moves ? this.#in.moveWaitMs() : this.#freeWaitMs()
+      if (waitMs > 0) return this.#due(waitMs)
     }
     this.#publish({
       ...mine,
@@ -192,6 +191,11 @@ class SlotDecider {
       generation: this.#in.workload?.generation ?? mine.generation,
       replaces: this.#rivals.map(rival => rival.record.claim)
     })
+  }
+
+  /** What the brake leaves for a slot that nobody holds. */
+  #freeWaitMs(): number {
+    return this.#rivals.length === 0 ? this.#in.takeoverWaitMs() : 0
   }
 
   /** A failed copy starts again once its failure record is gone or the template has changed. */
@@ -331,15 +335,17 @@ class SlotDecider {
     this.#publish({ ...mine, pinned: false, beats: [] })
   }
 
-  /** The workload is gone, or its name belongs to another life since a heal. */
+  /** The workload is gone, unknown, or its name belongs to another life since a heal. */
   #orphaned(mine: AllocationRecord): void {
+    if (this.#in.removed) return this.#release(mine, 'removed')
     const winner = this.#in.view.lost.get(this.#in.uid)
-    const healthy =
-      winner === undefined ||
-      !this.#in.view.workloads.has(winner) ||
-      this.#in.view.claims(winner).some(claim => claim.record.state === 'healthy')
-    if (healthy)
-      this.#release(mine, winner === undefined ? 'removed' : 'lost its name in a conflict')
+    if (winner === undefined || !this.#in.view.workloads.has(winner)) {
+      this.#memory.orphanSinceMs ??= this.#in.nowMs
+      const leftMs = this.#memory.orphanSinceMs + this.#in.config.orphanMs - this.#in.nowMs
+      return leftMs > 0 ? this.#due(leftMs) : this.#release(mine, 'no such workload')
+    }
+    const runs = this.#in.view.claims(winner).some(claim => claim.record.state === 'healthy')
+    if (runs) this.#release(mine, 'its name belongs to another workload since a cut')
     else this.#due(1_000)
   }
 

@@ -1,0 +1,371 @@
+/**
+ * One node's decisions, whole and pure. Routes each input to the core it is for, feeds what the
+ * cores say into the view, and evaluates: view -> placement -> claims -> next actions.
+ * Level-triggered and coalesced: inputs mark things dirty, one wake-up evaluates them.
+ */
+import { assert } from '../../gossip/core/assert.ts'
+import type { MemberEvent, MembershipEffect } from '../../gossip/core/membership/api.ts'
+import type { MembershipConfig } from '../../gossip/core/membership/config.ts'
+import { Membership } from '../../gossip/core/membership/membership.ts'
+import { readMembershipMessage } from '../../gossip/core/membership/message.ts'
+import type {
+  ReplicationCommand,
+  ReplicationEffect,
+  ReplicationEvent,
+  SharedEntry
+} from '../../gossip/core/replication/api.ts'
+import { readReplicationMessage } from '../../gossip/core/replication/message.ts'
+import { Replica } from '../../gossip/core/replication/replica.ts'
+import type { NodeId } from '../../gossip/core/types.ts'
+import { describe } from '../reconcile/action.ts'
+import type { AgentComponents, AgentEffect, AgentEvent, AgentInput, AgentTimer } from './api.ts'
+import type { AgentConfig } from './config.ts'
+import { Evaluation } from './evaluation.ts'
+import { Pacing } from './pacing.ts'
+import { Placing } from './placing.ts'
+import { Slots } from './slots.ts'
+import { Submissions } from './submissions.ts'
+import { View } from './view.ts'
+
+export interface AgentInit {
+  readonly mesh: string
+  readonly membership: MembershipConfig
+  readonly agent: AgentConfig
+}
+
+/** Inputs within so long of each other are evaluated together. */
+const COALESCE_MS = 5
+
+export class Agent {
+  readonly self: NodeId
+  readonly view: View
+  readonly membership: Membership
+  readonly replica: Replica
+  readonly placing: Placing
+  readonly slots: Slots
+  readonly pacing: Pacing
+  readonly #components: AgentComponents
+  readonly #config: AgentConfig
+  readonly #evaluation: Evaluation
+  readonly #submissions: Submissions
+  #effects: AgentEffect[] = []
+  #nowMs = 0
+  #wakeAtMs = Number.POSITIVE_INFINITY
+  #wakeToken = 0
+  #joined = false
+  #joinedMs = 0
+  #observed = false
+  #amnesiac = false
+  #ready = false
+  #braking = false
+  /** No claim before this: we were paused and may act on an old view. */
+  #holdUntilMs = 0
+
+  constructor(components: AgentComponents, init: AgentInit) {
+    this.self = components.sealer.self
+    this.#components = components
+    this.#config = init.agent
+    this.view = new View({ readSpec: components.readSpec })
+    this.membership = new Membership(components, init.membership)
+    this.replica = new Replica(components, { self: this.self, boot: init.membership.boot })
+    this.placing = new Placing({ view: this.view }, { salt: init.mesh })
+    this.slots = new Slots({ config: init.agent })
+    this.pacing = new Pacing({ config: init.agent })
+    this.#evaluation = new Evaluation({
+      self: this.self,
+      mesh: init.mesh,
+      config: init.agent,
+      random: components.random,
+      view: this.view,
+      placing: this.placing,
+      slots: this.slots,
+      pacing: this.pacing,
+      removed: uid => this.replica.removed(uid)
+    })
+    this.#submissions = new Submissions({ ...components, view: this.view })
+  }
+
+  /** True once this node may claim, start and stop. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  get amnesiac(): boolean {
+    return this.#amnesiac
+  }
+
+  /** The only entry. `nowMs` never goes back. */
+  handle(input: AgentInput, nowMs: number): AgentEffect[] {
+    assert(nowMs >= this.#nowMs, 'time went back')
+    this.#nowMs = nowMs
+    this.#effects = []
+    this.#take(input)
+    this.#plan()
+    return this.#effects
+  }
+
+  #take(input: AgentInput): void {
+    switch (input.kind) {
+      case 'start':
+        return this.#start(input)
+      case 'frame':
+        return this.#frame(input)
+      case 'published': {
+        const message = readReplicationMessage(input.message)
+        if (message !== undefined) this.#replicate({ kind: 'message', from: undefined, message })
+        return
+      }
+      case 'timer':
+        return this.#timer(input.timer)
+      case 'link':
+        if (input.state === 'open' || input.state === 'closed') {
+          this.#replicate({ kind: 'link', peer: input.peer, state: input.state })
+        }
+        return this.#member(this.membership.handle(input, this.#nowMs))
+      case 'knocked':
+        return this.#member(this.membership.handle(input, this.#nowMs))
+      case 'membership':
+        return this.#member(
+          this.membership.handle({ kind: 'command', command: input.command }, this.#nowMs)
+        )
+      case 'observed':
+        this.#observed = true
+        for (const mark of this.slots.observe(input.instances, input.beganMs)) {
+          this.view.dirty.uids.add(mark.uid)
+        }
+        return
+      case 'done':
+        return this.#done(input)
+      case 'info':
+        this.#publish('info', input.info)
+        return this.#publish('load', { eighths: input.eighths })
+      case 'submit': {
+        const step = this.#submissions.submit(input, this.#nowMs)
+        for (const command of step.commands) this.#command(command)
+        this.#effects.push(...step.effects)
+      }
+    }
+  }
+
+  #start(input: Extract<AgentInput, { kind: 'start' }>): void {
+    this.#amnesiac = input.amnesiac
+    const of = (prefixes: readonly string[]): typeof input.persisted =>
+      input.persisted.filter(record => prefixes.some(prefix => record.key.startsWith(prefix)))
+    this.#replicate({
+      kind: 'start',
+      persisted: of(['own/', 'shared/', 'removed/', 'replica/']),
+      amnesiac: input.amnesiac
+    })
+    this.#member(this.membership.handle({ kind: 'start', persisted: of(['member/']) }, this.#nowMs))
+  }
+
+  #frame(input: Extract<AgentInput, { kind: 'frame' }>): void {
+    if (input.channel === 'member') {
+      const message = readMembershipMessage(input.message)
+      if (message === undefined) return
+      this.#member(
+        this.membership.handle({ kind: 'message', from: input.from, message }, this.#nowMs)
+      )
+      return
+    }
+    const message = readReplicationMessage(input.message)
+    if (message !== undefined) this.#replicate({ kind: 'message', from: input.from, message })
+  }
+
+  #timer(timer: AgentTimer): void {
+    switch (timer.core) {
+      case 'membership':
+        return this.#member(
+          this.membership.handle({ kind: 'timer', timer: timer.timer }, this.#nowMs)
+        )
+      case 'replication':
+        return this.#replicate({ kind: 'timer', timer: timer.timer })
+      case 'agent':
+        if (timer.token !== this.#wakeToken) return
+        this.#wakeAtMs = Number.POSITIVE_INFINITY
+        this.#evaluate()
+    }
+  }
+
+  #done(input: Extract<AgentInput, { kind: 'done' }>): void {
+    if (!this.slots.done(input.action, input.outcome, this.#nowMs)) return
+    this.view.dirty.uids.add(input.action.mark.uid)
+    this.#event({
+      kind: 'action',
+      text: describe(input.action),
+      failure: input.outcome.ok ? undefined : input.outcome.message
+    })
+  }
+
+  #member(effects: readonly MembershipEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'notify') this.#memberEvent(effect.event)
+      else if (effect.kind === 'schedule') {
+        const timer: AgentTimer = { core: 'membership', timer: effect.timer }
+        this.#effects.push({ kind: 'schedule', afterMs: effect.afterMs, timer })
+      } else if (effect.kind !== 'publish') this.#effects.push(effect)
+    }
+  }
+
+  #memberEvent(event: MemberEvent): void {
+    this.#event({ kind: 'member', event })
+    switch (event.kind) {
+      case 'member': {
+        const { member } = event
+        this.view.setMember(member)
+        if (member.state === 'left') this.pacing.left(member.id)
+        else this.pacing.member(member.id, this.view.living(member.id), this.#nowMs)
+        return this.#tellReplica()
+      }
+      case 'forgotten':
+        this.view.dropMember(event.node)
+        this.pacing.left(event.node)
+        return this.#tellReplica()
+      case 'incarnation':
+        return this.#command({ kind: 'incarnation', incarnation: event.incarnation })
+      case 'joined':
+        this.#joined = true
+        this.#joinedMs = this.#nowMs
+        return
+      case 'paused':
+        this.#holdUntilMs = this.#nowMs + this.#config.settleMs
+        return
+      case 'clone':
+        return
+    }
+  }
+
+  /** Whom to gossip with, and how many disks are rostered. */
+  #tellReplica(): void {
+    const members = [...this.view.members.values()]
+    const alive = members.filter(member => this.view.living(member.id)).map(member => member.id)
+    const rostered = members.filter(member => member.state !== 'left').map(member => member.id)
+    this.#command({ kind: 'members', alive: alive.sort(), rostered: rostered.sort() })
+  }
+
+  #command(command: ReplicationCommand): void {
+    this.#replicate({ kind: 'command', command })
+  }
+
+  #replicate(input: Parameters<Replica['handle']>[0]): void {
+    const effects: readonly ReplicationEffect[] = this.replica.handle(input, this.#nowMs)
+    for (const effect of effects) {
+      if (effect.kind === 'notify') this.#replicaEvent(effect.event)
+      else if (effect.kind === 'schedule') {
+        const timer: AgentTimer = { core: 'replication', timer: effect.timer }
+        this.#effects.push({ kind: 'schedule', afterMs: effect.afterMs, timer })
+      } else this.#effects.push(effect)
+    }
+  }
+
+  #replicaEvent(event: ReplicationEvent): void {
+    switch (event.kind) {
+      case 'own':
+        // Our own records come from us, except those that the last run of this daemon left.
+        if (event.node !== this.self || !this.#ready) {
+          this.view.setOwn(event.node, event.key, this.#decode(event.value))
+        }
+        return
+      case 'shared':
+        return this.#shared(event.entry)
+      case 'ack':
+      case 'refused':
+        this.#effects.push(...this.#submissions.answered(event))
+        return
+      case 'alarm':
+        return this.#event({ kind: 'alarm', event })
+      case 'resynced':
+        this.#amnesiac = false
+    }
+  }
+
+  #shared(entry: SharedEntry): void {
+    const body = entry.current?.body
+    const losers = new Set(
+      entry.conflicts.map(conflict => conflict.body.uid).filter(uid => uid !== body?.uid)
+    )
+    this.view.setShared({
+      key: entry.key,
+      uid: body?.uid,
+      value: this.#decode(body?.value ?? null),
+      losers: [...losers],
+      conflicts: entry.conflicts.length
+    })
+  }
+
+  #decode(value: Uint8Array | null): unknown {
+    if (value === null) return null
+    try {
+      return this.#components.codec.decode(value)
+    } catch {
+      this.view.invalidCount += 1
+      return null
+    }
+  }
+
+  /** Says something of ourselves: to the view at once, to the others through replication. */
+  #publish(key: string, value: unknown): void {
+    this.view.setOwn(this.self, key, value)
+    const bytes = value === null ? null : this.#components.codec.encode(value)
+    this.#command({ kind: 'own', key, value: bytes })
+  }
+
+  #event(event: AgentEvent): void {
+    this.#effects.push({ kind: 'event', event })
+  }
+
+  #evaluate(): void {
+    if (!this.#mayAct()) return
+    const publish = (key: string, value: unknown): void => this.#publish(key, value)
+    const result = this.#evaluation.run(this.#nowMs, publish)
+    for (const action of result.actions) this.#effects.push({ kind: 'run', action })
+    for (const event of result.events) this.#event(event)
+    const braking = this.pacing.brake(this.#nowMs) !== undefined
+    if (braking !== this.#braking) this.#event({ kind: 'brake', on: braking })
+    this.#braking = braking
+    this.#wakeBy(this.#nowMs + result.dueMs)
+  }
+
+  #mayAct(): boolean {
+    if (!this.#joined || !this.#observed || this.#amnesiac) return false
+    const waitedMs = this.#nowMs - this.#joinedMs
+    const alone = [...this.view.members.keys()].every(
+      id => id === this.self || !this.view.living(id)
+    )
+    const synced = alone || this.replica.synced || waitedMs >= this.#config.syncWaitMs
+    if (!this.#ready && !synced) {
+      this.#wakeBy(this.#nowMs + 100)
+      return false
+    }
+    if (this.#nowMs < this.#holdUntilMs) {
+      this.#wakeBy(this.#holdUntilMs)
+      return false
+    }
+    if (!this.#ready) {
+      this.#ready = true
+      this.#evaluation.begin(this.#nowMs, (key, value) => this.#publish(key, value))
+      this.#event({ kind: 'ready' })
+    }
+    return true
+  }
+
+  /** After each input: wake up soon when anything is dirty. */
+  #plan(): void {
+    if (!this.#joined || !this.#observed || this.#amnesiac) return
+    const { nodes, items, uids } = this.view.dirty
+    const dirty = nodes.size + items.size + uids.size > 0
+    const first = !this.#ready && this.#wakeAtMs === Number.POSITIVE_INFINITY
+    if (first) this.#wakeBy(this.#nowMs + COALESCE_MS)
+    else if (dirty && this.#ready) {
+      this.#wakeBy(Math.max(this.#holdUntilMs, this.#nowMs + COALESCE_MS))
+    }
+  }
+
+  #wakeBy(atMs: number): void {
+    if (atMs >= this.#wakeAtMs || !Number.isFinite(atMs)) return
+    this.#wakeAtMs = atMs
+    this.#wakeToken += 1
+    const timer: AgentTimer = { core: 'agent', token: this.#wakeToken }
+    this.#effects.push({ kind: 'schedule', afterMs: Math.max(1, atMs - this.#nowMs), timer })
+  }
+}
