@@ -18,7 +18,16 @@ import { readReplicationMessage } from '../../gossip/core/replication/message.ts
 import { Replica } from '../../gossip/core/replication/replica.ts'
 import type { NodeId } from '../../gossip/core/types.ts'
 import { describe } from '../reconcile/action.ts'
-import type { AgentComponents, AgentEffect, AgentEvent, AgentInput, AgentTimer } from './api.ts'
+import type {
+  AgentComponents,
+  AgentEffect,
+  AgentEvent,
+  AgentInput,
+  AgentTimer,
+  Prepared,
+  Refusal,
+  Submission
+} from './api.ts'
 import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Pacing } from './pacing.ts'
@@ -82,7 +91,7 @@ export class Agent {
       pacing: this.pacing,
       removed: uid => this.replica.removed(uid)
     })
-    this.#submissions = new Submissions({ ...components, view: this.view })
+    this.#submissions = new Submissions({ codec: components.codec, view: this.view })
   }
 
   /** True once this node may claim, start and stop. */
@@ -92,6 +101,11 @@ export class Agent {
 
   get amnesiac(): boolean {
     return this.#amnesiac
+  }
+
+  /** What a submission would write now, without writing it. */
+  preview(submission: Submission, operation: string): Prepared | Refusal {
+    return this.#submissions.preview(submission, operation)
   }
 
   /** The only entry. `nowMs` never goes back. */
@@ -140,7 +154,7 @@ export class Agent {
         this.#publish('info', input.info)
         return this.#publish('load', { eighths: input.eighths })
       case 'submit': {
-        const step = this.#submissions.submit(input, this.#nowMs)
+        const step = this.#submissions.submit(input)
         for (const command of step.commands) this.#command(command)
         this.#effects.push(...step.effects)
       }

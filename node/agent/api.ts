@@ -55,16 +55,43 @@ export type Submission =
   /** Without a name: the whole project. */
   | { readonly kind: 'remove'; readonly project: string; readonly name: string | undefined }
   /** Release the slots that wait for a volume on a dead node. */
-  | { readonly kind: 'abandon'; readonly volume: string; readonly project: string | undefined }
+  | {
+      readonly kind: 'abandon'
+      readonly volume: string
+      readonly project: string | undefined
+      /** Undefined: every slot of it whose node is dead. */
+      readonly slot: number | undefined
+    }
 
 export interface SubmittedChange {
   readonly project: string
   readonly name: string
   readonly uid: string
-  readonly change: 'created' | 'updated' | 'rescaled' | 'unchanged' | 'removed' | 'abandoned'
-  readonly generation: number
+  readonly change: 'created' | 'changed' | 'unchanged' | 'removed' | 'abandoned'
+  /** `<generation>.<template hash>` as it is after the write. */
+  readonly generation: string
   readonly replicas: number
+  /** Spec fields that differ, for `changed`. */
+  readonly fields: readonly string[]
+  /** For `abandoned`: the slot, and the dead node that held it. */
+  readonly slot: number | undefined
+  readonly node: NodeId | undefined
 }
+
+/** A write of a shared register, not yet encoded. */
+export interface PreparedWrite {
+  readonly key: string
+  readonly uid: string
+  readonly remove: boolean
+  readonly value: unknown
+}
+
+export interface Prepared {
+  readonly changes: readonly SubmittedChange[]
+  readonly writes: readonly PreparedWrite[]
+}
+
+export type Refusal = Extract<SubmitAnswer, { ok: false }>
 
 export type SubmitAnswer =
   | {

@@ -15,13 +15,29 @@ import {
   DEFAULT_BALANCE_MEMORY_MIB,
   type WorkloadSpec
 } from '../../src/spec/workload.ts'
-import type { Claim, View, WorkloadView } from './view.ts'
+import { type Claim, itemOf, type View, type WorkloadView } from './view.ts'
+
+/** What mapping reads of a view; a forecast lays changed workloads over a real one. */
+export type MappingView = Pick<
+  View,
+  | 'abandoned'
+  | 'claim'
+  | 'claims'
+  | 'failed'
+  | 'infos'
+  | 'items'
+  | 'living'
+  | 'loads'
+  | 'members'
+  | 'noClaims'
+  | 'workloads'
+>
 
 /** A node is never filled past this share of its memory. */
 const MEMORY_PERCENT_MAX = 90
 
 /** A member that takes part in placement, or undefined. */
-export function nodeInput(view: View, id: NodeId): PlacementNode | undefined {
+export function nodeInput(view: MappingView, id: NodeId): PlacementNode | undefined {
   const info = view.infos.get(id)
   if (info === undefined || !view.living(id)) return undefined
   const attributes: Record<string, string> = {
@@ -67,7 +83,7 @@ function portsOf(spec: WorkloadSpec): readonly string[] {
 }
 
 /** Nodes with a standing failure for the current template, or a standing `noClaim`. */
-function avoidOf(view: View, workload: WorkloadView): readonly NodeId[] {
+function avoidOf(view: MappingView, workload: WorkloadView): readonly NodeId[] {
   const avoid = new Set<NodeId>()
   for (const [node, failure] of view.failed(workload.uid)) {
     if (failure.generation === workload.generation) avoid.add(node)
@@ -81,7 +97,7 @@ function avoidOf(view: View, workload: WorkloadView): readonly NodeId[] {
 }
 
 /** Whether a claim holds its slot on its node, and so enters placement. */
-function pins(view: View, workload: WorkloadView, claim: Claim): boolean {
+function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean {
   const { record, node, slot } = claim
   if (view.abandoned(workload.uid, slot, record.claim)) return false
   if (workload.sticky) return record.ran
@@ -90,7 +106,7 @@ function pins(view: View, workload: WorkloadView, claim: Claim): boolean {
   return record.pinned && record.generation === workload.generation
 }
 
-function pinsOf(view: View, workload: WorkloadView): readonly Pin[] {
+function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {
   const bySlot = new Map<number, Claim>()
   for (const claim of view.claims(workload.uid)) {
     if (claim.slot >= workload.record.spec.replicas || !pins(view, workload, claim)) continue
@@ -108,7 +124,7 @@ function newer(claim: Claim, other: Claim): boolean {
 }
 
 /** Workloads of one item, oldest first. */
-function workloadsOf(view: View, item: string): readonly WorkloadView[] {
+function workloadsOf(view: MappingView, item: string): readonly WorkloadView[] {
   return [...(view.items.get(item) ?? [])]
     .map(uid => view.workloads.get(uid))
     .filter(workload => workload !== undefined)
@@ -116,7 +132,7 @@ function workloadsOf(view: View, item: string): readonly WorkloadView[] {
 }
 
 /** One placement item: a workload, or a project group with summed requests; undefined when gone. */
-export function itemInput(view: View, item: string): PlacementItem | undefined {
+export function itemInput(view: MappingView, item: string): PlacementItem | undefined {
   const workloads = workloadsOf(view, item)
   const first = workloads[0]
   if (first === undefined) return undefined
@@ -148,14 +164,14 @@ export function itemInput(view: View, item: string): PlacementItem | undefined {
 }
 
 /** Claims that keep their slot number: of living nodes, standing, not beaten, not handed over. */
-export function slotClaims(view: View, uid: string): readonly SlotClaim[] {
+export function slotClaims(view: MappingView, uid: string): readonly SlotClaim[] {
   return standingClaims(view, uid).map(claim => ({ slot: claim.slot, node: claim.node }))
 }
 
 const STANDING: ReadonlySet<string> = new Set(['claimed', 'starting', 'running', 'healthy'])
 
 /** Standing claims of living nodes, sorted by slot, then node. */
-export function standingClaims(view: View, uid: string): readonly Claim[] {
+export function standingClaims(view: MappingView, uid: string): readonly Claim[] {
   const living = view
     .claims(uid)
     .filter(claim => STANDING.has(claim.record.state) && view.living(claim.node))
@@ -167,4 +183,33 @@ export function standingClaims(view: View, uid: string): readonly Claim[] {
   return living
     .filter(claim => !over.has(claim.record.claim))
     .sort((a, b) => a.slot - b.slot || (a.node < b.node ? -1 : 1))
+}
+
+/** The view as it would be with these workloads written, and those uids gone. */
+export function overlay(
+  view: MappingView,
+  puts: readonly WorkloadView[],
+  drops: readonly string[]
+): MappingView {
+  const workloads = new Map(view.workloads)
+  for (const uid of drops) workloads.delete(uid)
+  for (const workload of puts) workloads.set(workload.uid, workload)
+  const items = new Map<string, Set<string>>()
+  for (const { uid, record } of workloads.values()) {
+    const item = itemOf(uid, record.spec)
+    items.set(item, (items.get(item) ?? new Set()).add(uid))
+  }
+  return {
+    infos: view.infos,
+    loads: view.loads,
+    members: view.members,
+    workloads,
+    items,
+    living: node => view.living(node),
+    claim: (uid, slot, node) => view.claim(uid, slot, node),
+    claims: uid => view.claims(uid),
+    failed: uid => view.failed(uid),
+    noClaims: uid => view.noClaims(uid),
+    abandoned: (uid, slot, claim) => view.abandoned(uid, slot, claim)
+  }
 }

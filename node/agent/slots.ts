@@ -131,8 +131,8 @@ export class Slots {
       run.failure = undefined
       if (action.kind === 'stop') {
         run.instances = run.instances.filter(instance => instance.id !== action.instance)
-      } else if (outcome.instance !== undefined) {
-        run.instances = [outcome.instance]
+      } else {
+        run.instances = outcome.instance === undefined ? started(run) : [outcome.instance]
         run.seenMs = nowMs
       }
       return true
@@ -314,6 +314,16 @@ export class Slots {
     }
     return run
   }
+}
+
+/** A restarted instance, until the next listing shows it. */
+function started(run: SlotRun): readonly Instance[] {
+  return run.instances.map(instance => ({
+    ...instance,
+    state: 'running' as const,
+    health: instance.health === 'none' ? ('none' as const) : ('starting' as const),
+    runningMs: 0
+  }))
 }
 
 function aged(run: SlotRun, nowMs: number): Instance | undefined {

@@ -52,6 +52,25 @@ export function itemOf(uid: string, spec: WorkloadSpec): string {
   return spec.group === undefined ? uid : `group/${spec.project}/${spec.group}`
 }
 
+/** A workload as the view holds it. */
+export function workloadView(
+  uid: string,
+  key: string,
+  record: records.WorkloadRecord,
+  conflicts: number
+): WorkloadView {
+  const { spec } = record
+  return {
+    uid,
+    key,
+    record,
+    generation: generationOf(record),
+    item: itemOf(uid, spec),
+    sticky: hasLocalData(spec) || spec.partition === 'manual' || spec.rebalance === 'never',
+    conflicts
+  }
+}
+
 export class View {
   readonly members = new Map<NodeId, Member>()
   readonly infos = new Map<NodeId, records.NodeInfo>()
@@ -185,21 +204,11 @@ export class View {
       this.invalidCount += 1
       return
     }
-    const item = itemOf(shared.uid, record.spec)
+    const workload = workloadView(shared.uid, shared.key, record, shared.conflicts)
     this.lost.delete(shared.uid)
     this.#uidOfKey.set(shared.key, shared.uid)
-    this.workloads.set(shared.uid, {
-      uid: shared.uid,
-      key: shared.key,
-      record,
-      generation: generationOf(record),
-      item,
-      sticky:
-        hasLocalData(record.spec) ||
-        record.spec.partition === 'manual' ||
-        record.spec.rebalance === 'never',
-      conflicts: shared.conflicts
-    })
+    this.workloads.set(shared.uid, workload)
+    const { item } = workload
     const members = this.items.get(item) ?? new Set()
     this.items.set(item, members.add(shared.uid))
     this.#workloadChanged(shared.uid)

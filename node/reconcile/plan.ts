@@ -76,14 +76,13 @@ export function planSlot(input: SlotPlanInput): SlotPlan {
   const stale = instances.find(instance => !matches(instance, spec.runtime, mark.generation))
   if (stale !== undefined) return stop(stale, input, `generation ${mark.generation} follows`)
   const instance = instances[0]
-  if (instance === undefined) {
+  // `created`: the start was cut short; a runtime adopts what it created.
+  if (instance === undefined || instance.state === 'created') {
     if (waitMs > 0) return { kind: 'wait', afterMs: waitMs }
     return { kind: 'act', action: { kind: 'start', runtime: spec.runtime, spec, mark } }
   }
   if (instance.state === 'running') return { kind: 'settled' }
-  if (instance.state === 'exited' && !restarts(spec.restart, instance.exitCode)) {
-    return { kind: 'settled' }
-  }
+  if (!restarts(spec.restart, instance.exitCode)) return { kind: 'settled' }
   if (waitMs > 0) return { kind: 'wait', afterMs: waitMs }
   const action: Action = {
     kind: 'restart',

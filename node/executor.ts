@@ -1,0 +1,167 @@
+/**
+ * Runs actions on the runtimes and tells the agent how they went and what is there. Bounded: so
+ * many starts at once, one listing at a time, one deadline an action.
+ */
+import type { AgentInput } from './agent/api.ts'
+import type { Outcome } from './agent/slots.ts'
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+import { type Action, describe } from './reconcile/action.ts'
+import type { Instance } from './reconcile/instance.ts'
+import { type Runtime, RuntimeFailure } from './runtime/runtime.ts'
+
+/** More starts at once make no engine faster (`figures.md`: 16 against 8 adds 11 %). */
+const CONCURRENCY_MAX = 12
+const START_TIMEOUT_MS = 10 * 60_000
+const STOP_MARGIN_MS = 30_000
+const LIST_TIMEOUT_MS = 20_000
+/** Runtime events within so long of each other are one listing. */
+const DEBOUNCE_MS = 20
+/** A missed event costs at most so long. */
+const RESYNC_MS = 10_000
+
+export interface ExecutorComponents {
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly clock: Clock
+  readonly log: Log
+  readonly input: (input: AgentInput) => void
+}
+
+export class Executor {
+  readonly #c: ExecutorComponents
+  readonly #abort = new AbortController()
+  readonly #waiting: Action[] = []
+  #active = 0
+  #listing = false
+  #again = false
+  #debounce: NodeJS.Timeout | undefined
+  #resync: NodeJS.Timeout | undefined
+  readonly #unavailable = new Map<string, string>()
+
+  constructor(components: ExecutorComponents) {
+    this.#c = components
+  }
+
+  /** Why a runtime cannot be asked now, by its name. */
+  get unavailable(): ReadonlyMap<string, string> {
+    return this.#unavailable
+  }
+
+  start(): void {
+    for (const runtime of this.#c.runtimes.values()) {
+      runtime
+        .watch(() => this.changed(), this.#abort.signal)
+        .catch((error: unknown) => {
+          this.#c.log.warn({ runtime: runtime.name, error: String(error) }, 'watch ended')
+        })
+    }
+    this.#resync = setInterval(() => this.changed(), RESYNC_MS)
+    this.#observe()
+  }
+
+  stop(): void {
+    this.#abort.abort()
+    clearTimeout(this.#debounce)
+    clearInterval(this.#resync)
+  }
+
+  /** Queues an action; its outcome comes as a `done` input. */
+  run(action: Action): void {
+    this.#waiting.push(action)
+    this.#next()
+  }
+
+  /** Something may have changed: list again soon. */
+  changed(): void {
+    if (this.#abort.signal.aborted || this.#debounce !== undefined) return
+    this.#debounce = setTimeout(() => {
+      this.#debounce = undefined
+      this.#observe()
+    }, DEBOUNCE_MS)
+  }
+
+  #next(): void {
+    while (this.#active < CONCURRENCY_MAX) {
+      // Stops first: they make room.
+      const index = this.#waiting.findIndex(action => action.kind === 'stop')
+      const action = this.#waiting.splice(Math.max(0, index), 1)[0]
+      if (action === undefined || this.#abort.signal.aborted) return
+      this.#active += 1
+      void this.#perform(action).then(outcome => {
+        this.#active -= 1
+        if (this.#abort.signal.aborted) return
+        this.#c.input({ kind: 'done', action, outcome })
+        this.changed()
+        this.#next()
+      })
+    }
+  }
+
+  async #perform(action: Action): Promise<Outcome> {
+    const runtime = this.#c.runtimes.get(action.runtime)
+    if (runtime === undefined) {
+      return { ok: false, failure: 'permanent', message: `no ${action.runtime} runtime here` }
+    }
+    try {
+      return { ok: true, instance: await this.#on(runtime, action) }
+    } catch (error) {
+      const failure = error instanceof RuntimeFailure ? error.kind : 'transient'
+      const message = error instanceof Error ? error.message : String(error)
+      this.#c.log.warn({ failure, error: message }, `failed: ${describe(action)}`)
+      return { ok: false, failure, message }
+    }
+  }
+
+  async #on(runtime: Runtime, action: Action): Promise<Instance | undefined> {
+    const deadline = (ms: number): AbortSignal =>
+      AbortSignal.any([this.#abort.signal, AbortSignal.timeout(ms)])
+    switch (action.kind) {
+      case 'start':
+        return await runtime.start(action.spec, action.mark, deadline(START_TIMEOUT_MS))
+      case 'restart':
+        await runtime.restart(action.instance, deadline(START_TIMEOUT_MS))
+        return undefined
+      case 'stop': {
+        const { graceMs, signal } = action
+        await runtime.stop(action.instance, { graceMs, signal }, deadline(graceMs + STOP_MARGIN_MS))
+        return undefined
+      }
+    }
+  }
+
+  #observe(): void {
+    if (this.#listing) {
+      this.#again = true
+      return
+    }
+    this.#listing = true
+    void this.#list().finally(() => {
+      this.#listing = false
+      if (!this.#again) return
+      this.#again = false
+      this.changed()
+    })
+  }
+
+  /** One listing of every runtime. A runtime that cannot be asked leaves all as it was: what it
+   * runs is not known to be gone. */
+  async #list(): Promise<void> {
+    const beganMs = this.#c.clock.nowMs()
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)])
+    const instances: Instance[] = []
+    let whole = true
+    for (const runtime of this.#c.runtimes.values()) {
+      try {
+        instances.push(...(await runtime.list(signal)))
+        this.#unavailable.delete(runtime.name)
+      } catch (error) {
+        if (this.#abort.signal.aborted) return
+        whole = false
+        this.#unavailable.set(runtime.name, error instanceof Error ? error.message : String(error))
+      }
+    }
+    if (whole && !this.#abort.signal.aborted) {
+      this.#c.input({ kind: 'observed', instances, beganMs })
+    }
+  }
+}

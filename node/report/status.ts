@@ -1,0 +1,214 @@
+/** `shoal status`: is everything all right, and if not: what, since when, what to do. */
+import type { StatusView, Trouble } from '../../src/api/types.ts'
+import { volumeNames } from '../agent/prepare.ts'
+import type { WorkloadView } from '../agent/view.ts'
+import { wallOf } from '../clock.ts'
+import { reportWorkload } from './allocations.ts'
+import { ageText, nodeName, type ReportContext } from './context.ts'
+
+export interface StatusExtra {
+  readonly mesh: string
+  readonly viewSinceMs: number
+  readonly alarms: readonly string[]
+  /** Runtimes that cannot be asked now, with the reason. */
+  readonly unavailable: ReadonlyMap<string, string>
+}
+
+interface Totals {
+  desired: number
+  running: number
+  pending: number
+  /** Seats that placement gives; what runs once converged. */
+  feasible: number
+  /** Claims beyond one a slot, or on their way out. */
+  surplus: number
+}
+
+const RUNS: ReadonlySet<string> = new Set(['running', 'healthy'])
+
+export function reportStatus(context: ReportContext, extra: StatusExtra): StatusView {
+  const { agent, clock } = context
+  const { view, placing } = agent
+  const members = { alive: 0, suspect: 0, dead: 0 }
+  for (const member of view.members.values()) {
+    if (member.state !== 'left') members[member.state] += 1
+  }
+  const totals = total(context)
+  const rostered = [...view.members.values()].filter(member => member.state !== 'left').length
+  const wanted = Math.min(2, rostered)
+  const brakeSinceMs = agent.pacing.brake(clock.nowMs())
+  return {
+    converged: converged(context, totals),
+    viewHash: placing.viewHash,
+    mesh: extra.mesh,
+    self: { name: nodeName(context, agent.self), id: agent.self },
+    version: context.version,
+    members,
+    workloads: {
+      desired: totals.desired,
+      running: totals.running,
+      pending: totals.pending
+    },
+    durable: { disks: Math.min(wanted, members.alive), wanted },
+    notOk: troubles(context, extra),
+    viewAgeMs: clock.nowMs() - extra.viewSinceMs,
+    brake:
+      brakeSinceMs === undefined
+        ? null
+        : 'more than half of the mesh vanished within a minute: takeovers are paced',
+    alarms: extra.alarms
+  }
+}
+
+function total(context: ReportContext): Totals {
+  const { view, placing } = context.agent
+  const totals: Totals = { desired: 0, running: 0, pending: 0, feasible: 0, surplus: 0 }
+  for (const workload of view.workloads.values()) {
+    const replicas = workload.record.spec.replicas
+    const rows = reportWorkload(context, workload)
+    const slots = new Set(rows.filter(row => RUNS.has(row.state)).map(row => row.slot))
+    totals.desired += replicas
+    totals.running += Math.min(replicas, slots.size)
+    totals.pending += rows.filter(row => row.state === 'pending').length
+    totals.feasible += placing.targets(workload).size
+    totals.surplus += rows.filter(row => row.state !== 'pending').length
+  }
+  totals.surplus -= totals.feasible
+  for (const uid of view.claimed()) {
+    if (view.workloads.has(uid)) continue
+    totals.surplus += view.claims(uid).filter(claim => view.living(claim.node)).length
+  }
+  return totals
+}
+
+function converged(context: ReportContext, totals: Totals): boolean {
+  const { agent } = context
+  const { view, placing } = agent
+  if (!agent.ready || totals.running !== totals.feasible || totals.surplus > 0) return false
+  for (const member of view.members.values()) {
+    if (member.state === 'suspect') return false
+    if (member.state !== 'alive') continue
+    const said = member.id === agent.self ? placing : view.views.get(member.id)
+    if (said?.viewHash !== placing.viewHash || said.digest !== placing.digest) return false
+  }
+  return true
+}
+
+function troubles(context: ReportContext, extra: StatusExtra): readonly Trouble[] {
+  const { agent } = context
+  const found: Trouble[] = []
+  if (agent.amnesiac) {
+    found.push({
+      what: 'the store of this node was damaged; it fetches the state from its peers',
+      since: null,
+      moved: 0,
+      waits: [],
+      do: ['wait, or connect this node to a peer']
+    })
+  }
+  for (const [runtime, reason] of extra.unavailable) {
+    found.push({
+      what: `runtime ${runtime} cannot be asked: ${reason}`,
+      since: null,
+      moved: 0,
+      waits: [],
+      do: [`start the engine of ${runtime} on this node`]
+    })
+  }
+  found.push(...goneNodes(context), ...placeless(context), ...broken(context))
+  return found
+}
+
+function goneNodes(context: ReportContext): readonly Trouble[] {
+  const { agent, clock } = context
+  const found: Trouble[] = []
+  for (const member of [...agent.view.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    if (member.state !== 'dead' && member.state !== 'suspect') continue
+    const name = nodeName(context, member.id)
+    const age = ageText(clock.nowMs() - member.sinceMs)
+    const what = member.daemonGone ? 'its daemon does not answer' : 'unreachable'
+    const last = member.addresses[0]?.split('/')[2] ?? 'no address'
+    const { moved, waits, volumes } = left(context, member.id)
+    const act = member.daemonGone ? `start shoal on ${name}` : `power ${name} on`
+    found.push({
+      what: `${name} ${what} ${age} (last ${last})`,
+      since: wallOf(clock, member.sinceMs),
+      moved,
+      waits,
+      do: [act, ...volumes.map(volume => `shoal volume abandon ${volume}`)]
+    })
+  }
+  return found
+}
+
+/** What a gone node left: replicas that run elsewhere now, and those that wait for its data. */
+function left(
+  context: ReportContext,
+  node: string
+): { moved: number; waits: readonly string[]; volumes: readonly string[] } {
+  const { view, placing } = context.agent
+  const waits: string[] = []
+  const volumes = new Set<string>()
+  let moved = 0
+  for (const workload of view.workloads.values()) {
+    for (const claim of view.claims(workload.uid)) {
+      if (claim.node !== node) continue
+      const { spec } = workload.record
+      const held = view
+        .claims(workload.uid)
+        .some(other => other.slot === claim.slot && view.living(other.node))
+      const pinned = placing.item(workload.item)?.pins.some(pin => pin.node === node) === true
+      if (held) moved += 1
+      else if (workload.sticky && pinned) {
+        waits.push(`${spec.project}/${spec.name}/${claim.slot} waits for its data`)
+        for (const name of volumeNames(spec)) volumes.add(name)
+      }
+    }
+  }
+  return { moved, waits: waits.sort(), volumes: [...volumes].sort() }
+}
+
+/** Workloads with replicas that no living node can take, for another reason than a gone node. */
+function placeless(context: ReportContext): readonly Trouble[] {
+  const found: Trouble[] = []
+  for (const workload of sorted(context)) {
+    const { spec } = workload.record
+    const seats = context.agent.placing.seats(workload.item)
+    const waiting = seats.pending.filter(pending => pending.reason !== 'pinned node gone')
+    if (waiting.length === 0) continue
+    const rows = reportWorkload(context, workload).filter(row => row.state === 'pending')
+    if (rows.length === 0) continue
+    found.push({
+      what: `${spec.project}/${spec.name}: ${rows.length} of ${spec.replicas} have no place`,
+      since: null,
+      moved: 0,
+      waits: rows.map(row => `${row.project}/${row.workload}/${row.slot}: ${row.reason}`),
+      do: [`shoal why ${spec.project}/${spec.name}`]
+    })
+  }
+  return found
+}
+
+function broken(context: ReportContext): readonly Trouble[] {
+  const found: Trouble[] = []
+  for (const workload of sorted(context)) {
+    const { spec } = workload.record
+    const rows = reportWorkload(context, workload).filter(
+      row => row.state === 'failed' || (row.state === 'starting' && row.reason !== '')
+    )
+    const first = rows[0]
+    if (first === undefined) continue
+    found.push({
+      what: `${spec.project}/${spec.name}/${first.slot} on ${first.node}: ${first.reason}`,
+      since: first.startedAt,
+      moved: 0,
+      waits: rows.slice(1).map(row => `${spec.project}/${spec.name}/${row.slot}: ${row.reason}`),
+      do: [`shoal logs ${spec.project}/${spec.name}`]
+    })
+  }
+  return found
+}
+
+function sorted(context: ReportContext): readonly WorkloadView[] {
+  return [...context.agent.view.workloads.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+}
