@@ -1,4 +1,5 @@
 /** Errors as answers: status and `{ code, message, hint, where }`. Never a stack trace. */
+import { HTTPException } from 'hono/http-exception'
 import type { ErrorBody } from '../../src/api/types.ts'
 import { ERRORS, type ErrorCode, ShoalError } from '../../src/errors.ts'
 
@@ -20,6 +21,9 @@ export function failureOf(error: unknown, report: ReportBug): Failure {
       where: error.where
     })
   }
+  // What the HTTP library itself refuses, such as a body that a route needs and did not get.
+  if (error instanceof HTTPException && error.status < 500)
+    return failure('INVALID', error.message, { status: error.status })
   report(error)
   return failure('INTERNAL', 'a bug in the daemon', { hint: 'its log has the details' })
 }

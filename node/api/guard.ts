@@ -1,7 +1,6 @@
 /** What is refused before any route sees it: bad paths, browsers, wrong or too large bodies. */
 import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { failure, toResponse } from './failure.ts'
 
 export interface ApiEnv {
@@ -35,15 +34,18 @@ export const refuseBrowsers: MiddlewareHandler<ApiEnv> = async (c, next) => {
   return toResponse(failure('REFUSED', 'requests from web pages are refused'))
 }
 
-export const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({
-  maxSize: BODY_BYTES_MAX,
-  onError: () =>
-    toResponse(
-      failure('LIMIT', `the body is larger than ${BODY_BYTES_MAX} bytes`, {
-        headers: { connection: 'close' }
-      })
+/** The length is said before the body, so that what is too large is never read. B57. */
+export const limitBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  // Else the rest of the body would be read as the next request.
+  const headers = { connection: 'close' }
+  if (c.req.header('transfer-encoding') !== undefined)
+    return toResponse(failure('USAGE', 'a body needs its content-length', { status: 411, headers }))
+  if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX)
+    return toResponse(
+      failure('LIMIT', `the body is larger than ${BODY_BYTES_MAX} bytes`, { headers })
     )
-})
+  return next()
+}
 
 /** A body is JSON, says so, and is not deep. Reads it once; routes find it cached. B57. */
 export const checkBody: MiddlewareHandler<ApiEnv> = async (c, next) => {

@@ -32,6 +32,8 @@ export interface TestbedInit {
   readonly engines?: boolean
   /** Flags that every daemon gets, as `--preset fast`. */
   readonly flags?: readonly string[]
+  /** The name of the image that every engine has; `busybox:local` by default. */
+  readonly image?: string
 }
 
 /** One host. `kill` is the power plug, `cut` the network cable. */
@@ -160,7 +162,7 @@ export class Testbed {
 
   private constructor(names: BedNames, init: TestbedInit) {
     this.#names = names
-    this.image = { name: 'busybox:local' }
+    this.image = { name: init.image ?? 'busybox:local' }
     this.hosts = Array.from({ length: init.hosts }, (_, i) => new Host(names, i + 1, init))
     this.#onSignal = () => {
       void removeBed(names.id).finally(() => process.exit(130))
