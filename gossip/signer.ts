@@ -34,6 +34,11 @@ function statement(bytes: Uint8Array): Uint8Array {
   return whole
 }
 
+/** The id of the node that owns a key. */
+export function nodeIdOf(privateKey: Ed25519PrivateKey): NodeId {
+  return peerIdFromPrivateKey(privateKey).toString()
+}
+
 /** Signs as the owner of `privateKey`. */
 export function createSealer(privateKey: Ed25519PrivateKey): Sealer {
   const key = createPrivateKey({
@@ -41,7 +46,7 @@ export function createSealer(privateKey: Ed25519PrivateKey): Sealer {
     format: 'der',
     type: 'pkcs8'
   })
-  const self = peerIdFromPrivateKey(privateKey).toString()
+  const self = nodeIdOf(privateKey)
   return {
     self,
     seal<T>(body: T): Signed<T> {
