@@ -39,7 +39,11 @@ const IGNORED: SupportSection = {
   annotations: warned('no annotations are put on the container', { hint: 'use labels' }),
   attach: warned('no output is attached', { hint: 'use shoal logs', neutral: [true, false] }),
   blkio_config: warned('disk access is not limited'),
-  build: warned('nothing is built: the image is taken from its registry or from the node'),
+  build: {
+    ...warned('nothing is built, the image is pulled unless the node has it'),
+    hint: 'build it and push it to a registry that the nodes reach',
+    atUse: true
+  },
   cgroup_parent: warned("the container's cgroup stands where the engine puts it"),
   container_name: warned('containers are named by shoal, one name a replica', {
     hint: 'use the name of the service'
