@@ -57,7 +57,7 @@ async function ring(name: string, node: string, budgetMs: number): Promise<Tally
   return { passed: tally.passed, failed: tally.failed, skipped: tally.skipped }
 }
 
-/** The fast ring on the other Node major that is promised. Required in CI, else when it can be had. */
+/** The fast ring on the other Node major: required in CI, else when it can be had. */
 async function fastOnOther(budgetMs: number): Promise<Tally> {
   const other = Number(process.versions.node.split('.')[0]) < 24 ? OTHER_NODE : undefined
   if (other === undefined) {

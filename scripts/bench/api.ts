@@ -20,7 +20,7 @@ export function apiGet(socketPath: string, path: string, timeoutMs: number): Pro
   })
 }
 
-/** Follows `/v1/events` and calls back with each event's data, until the returned stop is called. */
+/** Follows `/v1/events` and calls back with each event, until the returned stop is called. */
 export function apiEvents(socketPath: string, heard: (event: ApiEvent) => void): () => void {
   const outgoing = request(
     { socketPath, path: '/v1/events', headers: { accept: 'text/event-stream' } },

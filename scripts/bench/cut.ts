@@ -41,9 +41,8 @@ async function cutRounds(
       gone?.push(surplusGoneS(scene, plugMs))
       const names = bed.hosts.map(host => host.name)
       await Promise.all(bed.hosts.map(host => host.daemon.client.sees(names, TIMEOUT_MS)))
-      process.stdout.write(
-        `  ${victim.name}: ${replaced?.at(-1)?.toFixed(2)} s, healed ${gone?.at(-1)?.toFixed(2)} s\n`
-      )
+      const [cutS, healS] = [replaced?.at(-1)?.toFixed(2), gone?.at(-1)?.toFixed(2)]
+      process.stdout.write(`  ${victim.name}: ${cutS} s, healed ${healS} s\n`)
     }
   } finally {
     await closeScene(scene)

@@ -41,9 +41,9 @@ function write(name: string, figures: readonly Figure[]): void {
   const text = readFileSync(README, 'utf8')
   const from = text.indexOf(begin)
   const to = text.indexOf(end)
-  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${
-    release().split('-')[0]
-  }, Node ${process.versions.node}`
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  const system = `Linux ${release().split('-')[0]}, Node ${process.versions.node}`
+  const machine = `${availableParallelism()} cores, ${memory}, ${system}`
   const part = `${begin}\n${machine}\n\n${table(figures)}\n${end}`
   const next =
     from < 0 || to < 0
