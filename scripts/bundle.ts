@@ -41,7 +41,7 @@ async function bundle(): Promise<Metafile> {
     absWorkingDir: ROOT,
     entryPoints: ENTRIES,
     outdir: BUILD,
-    chunkNames: 'chunk-[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
     format: 'esm',

@@ -43,7 +43,8 @@ const ROOMS: readonly (readonly [room: string, mayImport: readonly string[]])[] 
 const PACKAGE_HOMES: readonly (readonly [name: RegExp, homes: readonly string[]])[] = [
   // An identity is a libp2p key; its bytes are made and checked beside the network.
   [/^@libp2p\/(crypto.*|peer-id|interface)$/, ['gossip/libp2p/', 'gossip/', 'node/identity.ts']],
-  [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|it-.*)$/, ['gossip/libp2p/']],
+  [/^it-/, ['gossip/libp2p/', 'node/']],
+  [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*)$/, ['gossip/libp2p/']],
   [/^dockerode$/, ['node/runtime/']],
   [/^(level|classic-level|abstract-level)$/, ['node/store/']],
   [/^(commander|@commander-js\/.*|cli-table3|picocolors)$/, ['src/cli/']],

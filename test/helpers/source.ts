@@ -22,54 +22,46 @@ export function readSource(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8')
 }
 
-const STRINGS = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g
-const REGEXES =
-  /(?<=[(,=:!&|?;\n[{]\s*)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[dgimsuvy]*/g
 const blank = (text: string): string => text.replace(/[^\n]/g, ' ')
 
-/** Blanks the text parts of template literals and keeps the code between `${` and `}`. */
-function maskTemplates(source: string): string {
-  let out = ''
-  // Depth of braces for each `${` we are inside of; an odd end of the stack is template text.
-  const stack: number[] = []
-  let inText = false
-  for (let i = 0; i < source.length; i++) {
-    const char = source[i] ?? ''
-    if (inText) {
-      if (char === '\\') {
-        out += blank(source.slice(i, i + 2))
-        i += 1
-      } else if (char === '$' && source[i + 1] === '{') {
-        stack.push(0)
-        inText = false
-        out += '  '
-        i += 1
-      } else {
-        if (char === '`') inText = false
-        out += blank(char)
-      }
-      continue
-    }
-    const depth = stack.at(-1)
-    if (char === '`') {
-      inText = true
-      out += ' '
-    } else if (depth === 0 && char === '}') {
-      stack.pop()
-      inText = true
-      out += ' '
-    } else {
-      if (depth !== undefined && char === '{') stack[stack.length - 1] = depth + 1
-      if (depth !== undefined && char === '}') stack[stack.length - 1] = depth - 1
-      out += char
-    }
-  }
-  return out
+const QUIET = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/y
+const REGEX = /\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[dgimsuvy]*/y
+const BEFORE_REGEX = /(?:^|[(,=:!&|?;{}[\n]|=>|return)\s*$/
+const TEMPLATE_TEXT = /(?:\\[\s\S]|\$(?!\{)|[^\\`$])*/y
+
+function matchAt(form: RegExp, source: string, at: number): string {
+  form.lastIndex = at
+  return form.exec(source)?.[0] ?? ''
 }
 
 /** The code alone: comments, strings, regular expressions and template text become blanks. */
 export function codeOf(source: string): string {
-  return maskTemplates(source.replace(REGEXES, blank).replace(STRINGS, blank))
+  let out = ''
+  // Open braces of each `${` we are inside of; a template's text lies between two of them.
+  const depths: number[] = []
+  let inTemplate = false
+  while (out.length < source.length) {
+    const at = out.length
+    if (inTemplate) {
+      const text = matchAt(TEMPLATE_TEXT, source, at)
+      const opens = source[at + text.length] === '$'
+      out += blank(text) + (opens ? '  ' : ' ')
+      if (opens) depths.push(0)
+      inTemplate = false
+      continue
+    }
+    const char = source[at] ?? ''
+    const regex = char === '/' && BEFORE_REGEX.test(out.slice(-80))
+    const quiet = matchAt(QUIET, source, at) || (regex ? matchAt(REGEX, source, at) : '')
+    const depth = depths.at(-1)
+    const closes = char === '}' && depth === 0
+    if (closes) depths.pop()
+    else if (depth !== undefined && char === '{') depths[depths.length - 1] = depth + 1
+    else if (depth !== undefined && char === '}') depths[depths.length - 1] = depth - 1
+    inTemplate = closes || char === '`'
+    out += quiet !== '' ? blank(quiet) : inTemplate ? ' ' : char
+  }
+  return out
 }
 
 /** What a file imports, as written. */
