@@ -3,6 +3,7 @@
  * time; effects leave in the order of their lanes; nothing here decides anything.
  */
 import type { MeshHost } from '../gossip/libp2p/host.ts'
+import type { LinkEvent } from '../gossip/libp2p/types.ts'
 import type { Agent } from './agent/agent.ts'
 import type { AgentEffect, AgentEvent, AgentInput, SubmitAnswer } from './agent/api.ts'
 import { type Lane, Lanes, type Released } from './agent/lanes.ts'
@@ -21,6 +22,8 @@ export interface DriverComponents {
 }
 
 export interface DriverInit {
+  /** Every link event, after the agent had it: for logs, and for who waits to join. */
+  readonly onLink: (event: LinkEvent) => void
   readonly onEvent: (event: AgentEvent) => void
   readonly onReply: (operation: string, answer: SubmitAnswer) => void
   /** The store failed or the agent broke: this process must end and start again. */
@@ -71,7 +74,7 @@ export class Driver {
       else if (event.peer !== undefined) {
         this.input({ kind: 'link', peer: event.peer, state: event.state })
       }
-      if (event.state === 'failed') this.#c.log.debug({ failure: event.failure }, event.message)
+      this.#init.onLink(event)
     })
     host.onFrame((from, channel, message) => this.input({ kind: 'frame', from, channel, message }))
     host.onPublished(message => this.input({ kind: 'published', message }))
@@ -149,10 +152,8 @@ export class Driver {
   }
 
   #connect(effect: Extract<AgentEffect, { kind: 'connect' }>): void {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
-    // The result comes as a link event; a throw here would be a bug of the host.
-    this.#c.host.connect(effect.peer, effect.addresses, signal).catch((error: unknown) => {
-      this.#c.log.debug({ error: String(error) }, 'dial failed')
-    })
+    // Never rejects; the outcome comes as a link event.
+    const options = { timeoutMs: CONNECT_TIMEOUT_MS, signal: this.#abort.signal }
+    void this.#c.host.connect(effect.peer, effect.addresses, options)
   }
 }

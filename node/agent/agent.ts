@@ -17,6 +17,7 @@ import type {
 import { readReplicationMessage } from '../../gossip/core/replication/message.ts'
 import { Replica } from '../../gossip/core/replication/replica.ts'
 import type { NodeId } from '../../gossip/core/types.ts'
+import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { describe } from '../reconcile/action.ts'
 import type {
   AgentComponents,
@@ -32,6 +33,7 @@ import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Pacing } from './pacing.ts'
 import { Placing } from './placing.ts'
+import { readWorkloadRecord } from './records.ts'
 import { Slots } from './slots.ts'
 import { Submissions } from './submissions.ts'
 import { View } from './view.ts'
@@ -101,6 +103,11 @@ export class Agent {
 
   get amnesiac(): boolean {
     return this.#amnesiac
+  }
+
+  /** The spec inside a workload register's bytes; null when there is none. */
+  specOf(value: Uint8Array | null): WorkloadSpec | null {
+    return readWorkloadRecord(this.#decode(value), this.#components.readSpec)?.spec ?? null
   }
 
   /** What a submission would write now, without writing it. */

@@ -1,0 +1,169 @@
+/** Deploy, scale, rm, volume abandon: a submission, its forecast, and how many disks hold it. */
+import type { AbandonAnswer, ChangeAnswer, ChangeView } from '../../src/api/types.ts'
+import { ShoalError } from '../../src/errors.ts'
+import type { Agent } from '../agent/agent.ts'
+import type {
+  AgentInput,
+  Prepared,
+  Refusal,
+  Submission,
+  SubmitAnswer,
+  SubmittedChange
+} from '../agent/api.ts'
+import { forecast } from '../agent/forecast.ts'
+import type { WorkloadRecord } from '../agent/records.ts'
+import type { Clock } from '../clock.ts'
+import { nodeName, type ReportContext } from '../report/context.ts'
+
+/** How long a write waits for its second disk before it is told as `not durable yet`. */
+const DURABLE_WAIT_MS = 2_000
+/** After that an answer must have come from our own disk at least. */
+const ANSWER_TIMEOUT_MS = 10_000
+
+type Answered = Extract<SubmitAnswer, { ok: true }>
+
+export interface WritesComponents {
+  readonly agent: Agent
+  readonly clock: Clock
+  readonly input: (input: AgentInput) => void
+  readonly context: ReportContext
+}
+
+export class Writes {
+  readonly #c: WritesComponents
+  readonly #waiting = new Map<string, (answer: SubmitAnswer) => void>()
+
+  constructor(components: WritesComponents) {
+    this.#c = components
+  }
+
+  /** The driver's `reply` effects end here. */
+  replied(operation: string, answer: SubmitAnswer): void {
+    this.#waiting.get(operation)?.(answer)
+    this.#waiting.delete(operation)
+  }
+
+  async change(
+    operation: string,
+    submission: Submission,
+    dryRun: boolean,
+    signal: AbortSignal
+  ): Promise<ChangeAnswer> {
+    const prepared = this.#prepare(submission, operation)
+    const changes = this.#forecast(prepared)
+    const notes = this.#notes(prepared)
+    if (dryRun) return { operation, dryRun, changes, acks: { disks: 0, wanted: 0 }, notes }
+    const answer = await this.#submit(operation, submission, signal)
+    const acks = { disks: answer.disks, wanted: answer.wanted }
+    return { operation, dryRun, changes, acks, notes: [...notes, ...durableNotes(acks)] }
+  }
+
+  async abandon(
+    operation: string,
+    submission: Extract<Submission, { kind: 'abandon' }>,
+    signal: AbortSignal
+  ): Promise<AbandonAnswer> {
+    this.#prepare(submission, operation)
+    const answer = await this.#submit(operation, submission, signal)
+    const acks = { disks: answer.disks, wanted: answer.wanted }
+    const abandoned = answer.changes.map(change => ({
+      project: change.project,
+      name: change.name,
+      slot: change.slot ?? 0,
+      node: change.node === undefined ? null : nodeName(this.#c.context, change.node)
+    }))
+    return { operation, abandoned, acks, notes: durableNotes(acks) }
+  }
+
+  #prepare(submission: Submission, operation: string): Prepared {
+    const prepared = this.#c.agent.preview(submission, operation)
+    if ('ok' in prepared) throw refused(prepared)
+    return prepared
+  }
+
+  async #submit(operation: string, submission: Submission, signal: AbortSignal): Promise<Answered> {
+    const answer = await new Promise<SubmitAnswer>((resolve, reject) => {
+      const lost = (): void => {
+        this.#waiting.delete(operation)
+        reject(
+          new ShoalError('UNKNOWN_OUTCOME', 'the write may or may not have happened', {
+            hint: `retry with the same operation id ${operation}`
+          })
+        )
+      }
+      const timeout = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)])
+      timeout.addEventListener('abort', lost, { once: true })
+      this.#waiting.set(operation, value => {
+        timeout.removeEventListener('abort', lost)
+        resolve(value)
+      })
+      this.#c.input({
+        kind: 'submit',
+        operation,
+        submission,
+        waitMs: DURABLE_WAIT_MS,
+        wallMs: this.#c.clock.wallMs()
+      })
+    })
+    if (!answer.ok) throw refused(answer)
+    return answer
+  }
+
+  #forecast(prepared: Prepared): readonly ChangeView[] {
+    const { agent, context } = this.#c
+    const writes = prepared.writes
+      .filter(write => write.key.startsWith('workload/'))
+      .map(write => ({
+        key: write.key,
+        uid: write.uid,
+        record: write.remove ? undefined : (write.value as WorkloadRecord)
+      }))
+    const seats = forecast(agent, writes)
+    return prepared.changes.map((change): ChangeView => {
+      const found = seats.get(change.uid) ?? this.#current(change)
+      return {
+        project: change.project,
+        name: change.name,
+        uid: change.uid,
+        generation: change.generation,
+        change: change.change === 'abandoned' ? 'changed' : change.change,
+        replicas: change.replicas,
+        fields: change.fields,
+        seats:
+          change.change === 'removed'
+            ? []
+            : found.seats.map(seat => ({
+                node: nodeName(context, seat.node),
+                replicas: seat.seats
+              })),
+        pending:
+          change.change === 'removed'
+            ? []
+            : found.pending.map(pending => `${pending.count}: ${pending.reason}`)
+      }
+    })
+  }
+
+  #current(change: SubmittedChange): ReturnType<Agent['placing']['seats']> {
+    const workload = this.#c.agent.view.workloads.get(change.uid)
+    return this.#c.agent.placing.seats(workload?.item ?? '')
+  }
+
+  #notes(prepared: Prepared): readonly string[] {
+    const rolled = prepared.changes.filter(
+      change => change.change === 'changed' && change.fields.length > 0
+    )
+    return rolled.map(
+      change => `${change.project}/${change.name}: ${change.fields.join(', ')} changed`
+    )
+  }
+}
+
+function durableNotes(acks: { disks: number; wanted: number }): readonly string[] {
+  return acks.disks < acks.wanted ? [`not durable yet (${acks.disks}/${acks.wanted})`] : []
+}
+
+function refused(refusal: Refusal): ShoalError {
+  const hint = refusal.hint === undefined ? {} : { hint: refusal.hint }
+  return new ShoalError(refusal.code, refusal.message, hint)
+}

@@ -1,0 +1,109 @@
+/** What this daemon runs with: flags, what the data directory says, and what the machine has. */
+import { readFile, stat } from 'node:fs/promises'
+import { availableParallelism, hostname, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { DaemonOptions } from '../src/api/daemon-flags.ts'
+import { decodeToken, type JoinToken } from '../src/api/token.ts'
+import { ShoalError } from '../src/errors.ts'
+import type { RuntimeName } from '../src/spec/workload.ts'
+import type { NodeInfo } from './agent/records.ts'
+import {
+  createIdentity,
+  createMesh,
+  IDENTITY_FILE,
+  type Identity,
+  loadIdentity,
+  loadMesh,
+  MESH_FILE,
+  type MeshIdentity
+} from './identity.ts'
+
+export const STORE_DIR = 'state'
+const TOKEN_BYTES_MAX = 16 * 1024
+
+export interface Membership {
+  readonly identity: Identity
+  readonly mesh: MeshIdentity
+  /** Addresses to join by; empty when this node made the mesh or resumes it. */
+  readonly join: readonly string[]
+  /** The mesh is not written down yet: it is once a peer has accepted us. */
+  readonly fresh: boolean
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false
+  )
+}
+
+async function readToken(file: string): Promise<JoinToken> {
+  const chunks: Buffer[] = []
+  let length = 0
+  if (file === '-') {
+    for await (const chunk of process.stdin) {
+      chunks.push(chunk as Buffer)
+      length += (chunk as Buffer).length
+      if (length > TOKEN_BYTES_MAX) throw new ShoalError('TOKEN', 'the token is longer than any')
+    }
+    return decodeToken(Buffer.concat(chunks).toString('utf8'))
+  }
+  try {
+    return decodeToken(await readFile(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof ShoalError) throw error
+    throw new ShoalError('USAGE', 'cannot read the token file', { where: file, cause: error })
+  }
+}
+
+/** Who we are and which mesh we belong to: made, resumed or joined, as the flags say. */
+export async function settleMembership(options: DaemonOptions): Promise<Membership> {
+  const { dataDir } = options
+  const hasIdentity = await exists(join(dataDir, IDENTITY_FILE))
+  const hasMesh = await exists(join(dataDir, MESH_FILE))
+  if (!hasIdentity && hasMesh) {
+    throw new ShoalError('STORE', 'the identity key of this node is missing', {
+      where: join(dataDir, IDENTITY_FILE),
+      hint: 'restore it, or remove the data directory to start as a new node'
+    })
+  }
+  const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile)
+  const identity = hasIdentity ? await loadIdentity(dataDir) : await createIdentity(dataDir)
+  if (token === undefined) {
+    const mesh = hasMesh ? await loadMesh(dataDir) : await createMesh(dataDir)
+    return { identity, mesh, join: options.join, fresh: false }
+  }
+  const mesh = { meshId: token.mesh, key: Buffer.from(token.key).toString('hex') }
+  if (hasMesh) {
+    const own = await loadMesh(dataDir)
+    if (own.meshId !== mesh.meshId) {
+      throw new ShoalError('CONFLICT', `this node belongs to mesh ${own.meshId} already`, {
+        where: join(dataDir, MESH_FILE),
+        hint: 'run shoal leave first, or use another --data-dir'
+      })
+    }
+  }
+  const addresses = options.join.length > 0 ? options.join : token.addresses
+  return { identity, mesh, join: addresses, fresh: !hasMesh }
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm: 'arm' }
+
+/** What this node says of itself. */
+export function nodeInfo(
+  options: DaemonOptions,
+  init: { readonly runtimes: readonly RuntimeName[]; readonly version: string }
+): NodeInfo {
+  return {
+    name: options.name ?? hostname(),
+    labels: options.labels,
+    zone: options.zone,
+    cpuMillis: options.cpuMillis ?? availableParallelism() * 1_000,
+    memoryMiB: options.memoryMiB ?? Math.floor(totalmem() / 1024 / 1024),
+    os: process.platform,
+    arch: ARCHITECTURES[process.arch] ?? process.arch,
+    runtimes: init.runtimes,
+    draining: false,
+    version: init.version
+  }
+}

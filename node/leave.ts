@@ -1,0 +1,90 @@
+/**
+ * `shoal leave`: hand over what can run elsewhere, stop the rest, say goodbye. Volumes stay on this
+ * host's disk; nothing that shoal did not make is touched.
+ */
+import type { LeaveAnswer } from '../src/api/types.ts'
+import type { Agent } from './agent/agent.ts'
+import type { AgentInput } from './agent/api.ts'
+import { volumeNames } from './agent/prepare.ts'
+import type { NodeInfo } from './agent/records.ts'
+import type { Log } from './log.ts'
+import type { Runtime } from './runtime/runtime.ts'
+
+const HANDOVER_WAIT_MS = 20_000
+const POLL_MS = 50
+const STOP_TIMEOUT_MS = 60_000
+/** Long enough for the last frames to leave. */
+const GOODBYE_MS = 300
+
+export interface LeaveComponents {
+  readonly agent: Agent
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly log: Log
+  readonly input: (input: AgentInput) => void
+  readonly info: () => NodeInfo
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+/** What of ours still runs and could run elsewhere. */
+function movable(agent: Agent): number {
+  const { view } = agent
+  let count = 0
+  for (const [uid, workload] of view.workloads) {
+    if (workload.sticky) continue
+    count += view.claims(uid).filter(claim => claim.node === agent.self).length
+  }
+  return count
+}
+
+export async function leaveMesh(
+  components: LeaveComponents,
+  signal: AbortSignal
+): Promise<LeaveAnswer> {
+  const { agent, input, log } = components
+  const notes: string[] = []
+  input({ kind: 'membership', command: { kind: 'phase', phase: 'draining' } })
+  input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: 8 })
+  const others = [...agent.view.members.keys()].some(
+    id => id !== agent.self && agent.view.living(id)
+  )
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(HANDOVER_WAIT_MS)])
+  while (others && movable(agent) > 0 && !deadline.aborted) await sleep(POLL_MS, deadline)
+  if (others && movable(agent) > 0) {
+    notes.push(`${movable(agent)} replicas were stopped before another node had them healthy`)
+  }
+  for (const workload of agent.view.workloads.values()) {
+    const here = agent.view.claims(workload.uid).some(claim => claim.node === agent.self)
+    if (!workload.sticky || !here) continue
+    const volumes = volumeNames(workload.record.spec).join(', ')
+    notes.push(`data of ${workload.key.slice('workload/'.length)} stays here: ${volumes}`)
+  }
+  input({ kind: 'membership', command: { kind: 'leave' } })
+  for (const runtime of components.runtimes.values()) {
+    await stopAll(runtime, log, signal)
+  }
+  await sleep(GOODBYE_MS, signal)
+  return { left: true, notes }
+}
+
+async function stopAll(runtime: Runtime, log: Log, signal: AbortSignal): Promise<void> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(STOP_TIMEOUT_MS)])
+  try {
+    const instances = await runtime.list(limited)
+    const stops = instances.map(instance =>
+      runtime.stop(instance.id, { graceMs: 10_000, signal: 'SIGTERM' }, limited)
+    )
+    await Promise.allSettled(stops)
+    await runtime.sweep(limited)
+  } catch (error) {
+    log.warn({ runtime: runtime.name, error: String(error) }, 'could not stop what runs here')
+  }
+}

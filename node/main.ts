@@ -1,0 +1,44 @@
+/** `shoald`: parses flags, runs one daemon, ends with the exit code of the one error table. */
+import '../gossip/libp2p/polyfill.ts'
+import { daemonHelp, parseDaemonFlags } from '../src/api/daemon-flags.ts'
+import { version } from '../src/api/version.ts'
+import { formatError, ShoalError } from '../src/errors.ts'
+import { Daemon } from './daemon.ts'
+import { createLog } from './log.ts'
+
+function fail(error: unknown): never {
+  const known =
+    error instanceof ShoalError
+      ? error
+      : new ShoalError('INTERNAL', error instanceof Error ? error.message : String(error))
+  process.stderr.write(`${formatError(known)}\n`)
+  process.exit(known.exitCode)
+}
+
+async function main(): Promise<void> {
+  const argv = process.argv.slice(2)
+  if (argv.includes('--help')) {
+    process.stdout.write(`usage: shoald [flags]\n\n${daemonHelp()}\n`)
+    return
+  }
+  if (argv.includes('--version')) {
+    process.stdout.write(`${version()}\n`)
+    return
+  }
+  const options = parseDaemonFlags(argv, { env: process.env, uid: process.getuid?.() ?? 0 })
+  const log = createLog({
+    node: options.name ?? 'shoald',
+    level: options.logLevel,
+    format: options.logFormat
+  })
+  for (const note of options.notes) log.info(note)
+  const daemon = new Daemon({ options, version: version(), log, exit: code => process.exit(code) })
+  const stop = (): void => {
+    daemon.stop().then(() => process.exit(0), fail)
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  await daemon.start()
+}
+
+main().catch(fail)
