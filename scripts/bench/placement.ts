@@ -8,10 +8,10 @@ import { cpus } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import {
   type ItemAssignment,
-  Placer,
   type PlacementInput,
   type PlacementItem,
-  type PlacementNode
+  type PlacementNode,
+  Placer
 } from '../../placement/index.ts'
 
 const REPLICA_MIX = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8, 8]
@@ -114,7 +114,10 @@ export function makeMesh(options: MeshOptions): PlacementInput {
 }
 
 /** Seats gained anywhere between two answers for one item. */
-export function gained(before: ItemAssignment | undefined, after: ItemAssignment | undefined): number {
+export function gained(
+  before: ItemAssignment | undefined,
+  after: ItemAssignment | undefined
+): number {
   const old = new Map(before?.seats.map(seat => [seat.node, seat.seats]))
   return (after?.seats ?? []).reduce(
     (sum, seat) => sum + Math.max(0, seat.seats - (old.get(seat.node) ?? 0)),
@@ -257,7 +260,9 @@ function measureHashring(input: PlacementInput, keys: number): void {
   console.log('\nhashring 3.2.0 (no capacity, no constraints, weights by cores)')
   console.log(`  build ${build.ms.toFixed(0)} ms, ${keys} look-ups ${first.ms.toFixed(0)} ms`)
   console.log(`  after one death: removal and look-ups ${again.ms.toFixed(0)} ms`)
-  console.log(`  movement ${(moved / displaced).toFixed(3)}x, max/mean ${Math.max(...relative).toFixed(3)}`)
+  console.log(
+    `  movement ${(moved / displaced).toFixed(3)}x, max/mean ${Math.max(...relative).toFixed(3)}`
+  )
 }
 
 interface Bars {

@@ -12,6 +12,7 @@ interface LockedPackage {
   readonly version?: string
   readonly engines?: { readonly node?: string }
   readonly resolved?: string
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 const lock = JSON.parse(readSource('package-lock.json')) as {
@@ -33,6 +34,13 @@ test('no registry host is written down', () => {
     packages.filter(([, { resolved }]) => resolved?.includes('://')).map(([path]) => path),
     []
   )
+})
+
+test('packages of other platforms are in it, or npm ci refuses it', () => {
+  const locked = packages.map(([path]) => path)
+  const wanted = packages.flatMap(([, row]) => Object.keys(row.optionalDependencies ?? {}))
+  const missing = wanted.filter(name => !locked.some(path => path.endsWith(`node_modules/${name}`)))
+  equal(missing, [], 'npm run lock adds them')
 })
 
 test('one version each of what must not be there twice', () => {
