@@ -31,7 +31,7 @@ function places(from: string, name: string): string[] {
   return [...found, `node_modules/${name}`]
 }
 
-function platformOf(name: string): Pick<Locked, 'os' | 'cpu' | 'libc'> {
+function platformOf(name: string): { os: string[]; cpu: string[]; libc?: string[] } {
   const words = name.split(/[/-]/)
   const os = SYSTEMS.filter(system => words.includes(system))
   const cpu = CPUS.filter(one => words.includes(one))
@@ -45,14 +45,14 @@ let added = 0
 for (const [path, { dev, optionalDependencies }] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(optionalDependencies ?? {})) {
     if (places(path, name).some(place => lock.packages[place] !== undefined)) continue
-    const platform = platformOf(name)
-    const { cpu, ...rest } = platform
+    const { cpu, libc, os } = platformOf(name)
     lock.packages[`node_modules/${name}`] = {
       version,
-      ...(cpu === undefined ? {} : { cpu }),
+      cpu,
       ...(dev === true ? { dev } : {}),
+      ...(libc === undefined ? {} : { libc }),
       optional: true,
-      ...rest
+      os
     }
     added += 1
   }
