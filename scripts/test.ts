@@ -93,7 +93,7 @@ function unchanged(before: string): Tally {
 function steps(before: string): Step[] {
   const here = process.execPath
   return [
-    { name: 'lint', budgetS: 30, run: command('biome', 'ci', '.') },
+    { name: 'lint', budgetS: 30, run: command('biome', 'ci', '--colors=off', '.') },
     { name: 'build', budgetS: 60, run: command('npm', 'run', '--silent', 'build') },
     { name: 'fast', budgetS: 120, run: budgetMs => ring('fast', here, budgetMs) },
     { name: 'fast-other-node', budgetS: 120, run: fastOnOther },
