@@ -6,7 +6,6 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parse } from 'uvu/parse'
-import { results } from './helpers/suite.ts'
 
 const RINGS: Record<string, RegExp> = {
   fast: /^(?!sim\/|e2e\/).*\.test\.ts$/,
@@ -42,8 +41,11 @@ interface UvuGlobal {
   UVU_QUEUE: unknown[][]
 }
 const uvuGlobal = globalThis as unknown as UvuGlobal
+// Before anything loads uvu, which looks at it once: else uvu also runs by itself, from a timer, and
+// tests run twice, side by side, or not at all.
 uvuGlobal.UVU_DEFER = 1
 const uvu = (await import('uvu')) as unknown as { exec(bail?: boolean): Promise<void> }
+const { results } = await import('./helpers/suite.ts')
 for (const [index, { name, file }] of suites.entries()) {
   uvuGlobal.UVU_INDEX = index
   uvuGlobal.UVU_QUEUE[index] = [name]
