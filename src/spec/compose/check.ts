@@ -85,16 +85,15 @@ class KeyChecker {
   }
 
   #unknown(entry: MapEntry, rows: ReadonlyMap<string, SupportRow>, parent: string): void {
+    if (entry.key === EXTENSION) {
+      this.#report.error('INVALID', entry.keyAt, parent, 'x-shoal stands in a service')
+      return
+    }
     const names = [...rows.keys()].filter(name => name !== EXTENSION)
     const near = nearest(entry.key, names)
-    const message =
-      entry.key === EXTENSION ? 'x-shoal stands in a service' : `unknown key ${quote(entry.key)}`
-    const hint =
-      near === undefined
-        ? names.length > 12
-          ? 'own keys begin with x-'
-          : `known here: ${names.join(', ')}`
-        : `did you mean ${near}?`
+    const known = names.length > 12 ? 'own keys begin with x-' : `known here: ${names.join(', ')}`
+    const hint = near === undefined ? known : `did you mean ${near}?`
+    const message = `unknown key ${quote(entry.key)}`
     this.#report.error('INVALID', entry.keyAt, parent, message, hint)
   }
 

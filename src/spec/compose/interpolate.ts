@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of Compose variables
 /**
  * Compose's variables: `$V ${V} ${V:-d} ${V-d} ${V:?e} ${V?e} ${V:+a} ${V+a}`, nested, `$$` for
  * one dollar. Values only, never keys. One pass: what a variable holds is not read again.

@@ -142,10 +142,10 @@ export function checkIsolation(services: readonly Related[], options: CheckOptio
   const who = `${shown.join(', ')}${more}`
   const { at, path } = place.field
   if (options.allowed.has(NETWORK_ISOLATION)) {
-    report.warn('UNSUPPORTED', at, path, `left out, as allowed: ${who} would reach each other`)
+    report.warn('UNSUPPORTED', at, path, `left out, as allowed: these reach each other: ${who}`)
     return
   }
-  const message = `not supported: networks that keep apart, ${who} would reach each other`
+  const message = `not supported: networks keep services apart that would reach each other: ${who}`
   const hint = `give them a common network, or accept it with --allow-unsupported=${NETWORK_ISOLATION}`
   report.error('UNSUPPORTED', at, path, message, hint)
 }

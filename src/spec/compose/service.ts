@@ -113,17 +113,6 @@ function warnSinglePort(scope: Scope, replicas: number, ports: readonly PlacedPo
   scope.report.warn('INVALID', fixed.field.at, fixed.field.path, message)
 }
 
-function checkMounts(scope: Scope, runtime: RuntimeName): void {
-  if (runtime !== 'process') return
-  for (const key of ['volumes', 'tmpfs']) {
-    const field = scope.field(key)
-    if (field === undefined || (field.node.kind === 'list' && field.node.items.length === 0))
-      continue
-    const message = 'not supported: mounts of the runtime process, it sees the files of its node'
-    scope.report.error('UNSUPPORTED', field.at, field.path, message, 'use the paths of the node')
-  }
-}
-
 /** Reads one service; undefined when it is no service at all. All faults are in the report. */
 export async function readService(
   scope: Scope,
@@ -155,7 +144,6 @@ export async function readService(
   const health = readHealth(scope)
   const workingDir = readWorkingDir(scope)
   const user = readUser(scope)
-  checkMounts(scope, program.runtime)
   warnSinglePort(scope, replicas.count, ports)
   if (health.disabled) warnDisabled(scope)
   const spec: Draft['spec'] = {

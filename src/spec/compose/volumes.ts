@@ -73,7 +73,7 @@ const MODES: Readonly<Record<string, 'ro' | 'rw' | 'ignored' | 'nocopy'>> = {
   consistent: 'ignored',
   nocopy: 'nocopy'
 }
-const WINDOWS_PATH = /^[a-zA-Z]:[\\/]/
+const WINDOWS_PATH = /^[a-zA-Z]:\\/
 
 class MountReader {
   readonly #scope: Scope

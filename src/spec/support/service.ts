@@ -58,7 +58,7 @@ const IGNORED: SupportSection = {
     hint: 'use deploy.resources.reservations.cpus'
   }),
   cpuset: warned('it may run on every cpu'),
-  depends_on: warned('services start in any order, and retry until the others are there', {
+  depends_on: warned('no order is kept, services start together', {
     hint: 'let the program retry its connections'
   }),
   develop: warned('files are not watched'),

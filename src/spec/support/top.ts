@@ -58,8 +58,6 @@ const CONFIG = declared(
 )
 const MODEL = declared('name model context_size runtime_flags')
 
-const LATER = 'comes later'
-
 /** Not in the official schema: ours. */
 const SHOAL: SupportSection = {
   runtime: supported('docker, process or memory'),
@@ -70,9 +68,9 @@ const SHOAL: SupportSection = {
   onDataLoss: supported('wait: a replica whose data is away waits for it'),
   spread: supported('soft, hard or none: replicas on different nodes and zones'),
   requires: supported('conditions on nodes, like placement.constraints'),
-  schedule: never(`cron ${LATER}`),
-  kind: never(`kinds other than service ${LATER}`, { neutral: ['service'] }),
-  address: never(`floating addresses ${LATER}`)
+  schedule: never('cron comes later'),
+  kind: never('kinds other than service come later', { neutral: ['service'] }),
+  address: never('floating addresses come later')
 }
 
 export const TOP: SupportSection = {
