@@ -91,14 +91,17 @@ export class Daemon {
       node: identity.nodeId,
       mesh: mesh.meshId
     })
-    this.#runtimes = await openRuntimes({
-      dataDir: options.dataDir,
-      mesh: mesh.meshId,
-      node: identity.nodeId,
-      wanted: options.runtime,
-      dockerHost: options.dockerHost,
-      log
-    })
+    this.#runtimes = await openRuntimes(
+      {
+        dataDir: options.dataDir,
+        mesh: mesh.meshId,
+        node: identity.nodeId,
+        wanted: options.runtime,
+        dockerHost: options.dockerHost,
+        log: message => log.info(message)
+      },
+      this.#abort.signal
+    )
     this.#info = nodeInfo(options, { runtimes: [...this.#runtimes.keys()], version })
     this.#events = new EventLog({ now: () => new Date(this.#clock.wallMs()) }, { boot })
     this.#compose(boot)

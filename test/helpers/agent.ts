@@ -1,0 +1,135 @@
+/** Makers of view content for tests of the agent's parts: short, explicit, no defaults that hide. */
+import type { Member } from '../../gossip/core/membership/api.ts'
+import { Signed } from '../../gossip/core/signed.ts'
+import type { MemberState } from '../../gossip/core/types.ts'
+import type { AllocationRecord, NodeInfo, WorkloadRecord } from '../../node/agent/records.ts'
+import { View } from '../../node/agent/view.ts'
+import type { Instance, InstanceMark } from '../../node/reconcile/instance.ts'
+import type { WorkloadSpec } from '../../src/spec/workload.ts'
+
+export function spec(fields: Partial<WorkloadSpec> = {}): WorkloadSpec {
+  return {
+    project: 'demo',
+    name: 'web',
+    runtime: 'memory',
+    env: {},
+    init: true,
+    ports: [],
+    volumes: [],
+    labels: {},
+    restart: 'always',
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 1_000,
+    replicas: 1,
+    resources: { cpuMillis: 0, memoryMiB: 0, cpuLimitMillis: 0, memoryLimitMiB: 0 },
+    constraints: [],
+    maxPerNode: 0,
+    partition: 'any-partition',
+    reconcile: 'keep-running',
+    rebalance: 'gradual',
+    onDataLoss: 'wait',
+    spread: 'soft',
+    priority: 5,
+    ...fields
+  }
+}
+
+export const DATA_VOLUME = {
+  kind: 'volume',
+  name: 'data',
+  target: '/data',
+  readOnly: false,
+  shared: false
+} as const
+
+export function member(id: string, state: MemberState = 'alive', boot = `boot-${id}`): Member {
+  const body = {
+    kind: 'alive' as const,
+    node: id,
+    incarnation: 1,
+    boot,
+    name: id,
+    addresses: [],
+    phase: 'steady' as const
+  }
+  return {
+    ...body,
+    id,
+    state,
+    sinceMs: 0,
+    directPath: true,
+    daemonGone: false,
+    alive: new Signed(id, body, new Uint8Array(), new Uint8Array())
+  }
+}
+
+export function info(name: string, fields: Partial<NodeInfo> = {}): NodeInfo {
+  return {
+    name,
+    labels: {},
+    zone: '',
+    cpuMillis: 4_000,
+    memoryMiB: 8_192,
+    os: 'linux',
+    arch: 'amd64',
+    runtimes: ['memory'],
+    draining: false,
+    version: '0',
+    ...fields
+  }
+}
+
+export function allocation(fields: Partial<AllocationRecord> = {}): AllocationRecord {
+  return {
+    project: 'demo',
+    workload: 'web',
+    claim: 'claim',
+    sequence: 1,
+    state: 'healthy',
+    reason: '',
+    generation: '',
+    runtime: 'memory',
+    replaces: [],
+    beats: [],
+    pinned: false,
+    paced: false,
+    ran: true,
+    instance: 'i',
+    health: 'none',
+    startedAt: '',
+    ...fields
+  }
+}
+
+export function mark(uid: string, slot: number, generation: string): InstanceMark {
+  return { mesh: 'm', uid, slot, generation, project: 'demo', workload: 'web', claim: 'claim' }
+}
+
+export function instance(given: InstanceMark, fields: Partial<Instance> = {}): Instance {
+  return {
+    id: 'i',
+    runtime: 'memory',
+    mark: given,
+    state: 'running',
+    health: 'none',
+    exitCode: undefined,
+    runningMs: 5_000,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    ...fields
+  }
+}
+
+/** A view of living nodes, each with its info, and the given workloads under uids `u0`, `u1`... */
+export function viewOf(nodes: readonly string[], specs: readonly WorkloadSpec[] = []): View {
+  const view = new View({ readSpec: value => value as WorkloadSpec })
+  for (const id of nodes) {
+    view.setMember(member(id))
+    view.setOwn(id, 'info', info(id))
+  }
+  for (const [index, one] of specs.entries()) {
+    const value: WorkloadRecord = { spec: one, generation: 1, created: index + 1 }
+    const key = `workload/${one.project}/${one.name}`
+    view.setShared({ key, uid: `u${index}`, value, losers: [], conflicts: 0 })
+  }
+  return view
+}

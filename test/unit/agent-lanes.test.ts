@@ -1,0 +1,58 @@
+import { equal } from 'uvu/assert'
+import type { AgentEffect } from '../../node/agent/api.ts'
+import { LANE_EFFECTS_MAX, Lanes } from '../../node/agent/lanes.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('agent: lanes')
+
+const send = (to: string, channel: 'member' | 'sync'): AgentEffect =>
+  ({ kind: 'send', to, channel, message: { kind: 'x' } }) as unknown as AgentEffect
+const persist = (key: string): AgentEffect => ({
+  kind: 'persist',
+  records: [{ key, value: new Uint8Array() }],
+  sync: true
+})
+const names = (released: ReturnType<Lanes['push']>): string[] =>
+  released.effects.map(({ effect }) => (effect.kind === 'send' ? effect.to : effect.kind))
+
+test('what follows a persist waits until it is on disk', () => {
+  const lanes = new Lanes()
+  equal(names(lanes.push([send('a', 'sync'), persist('own/x'), send('b', 'sync')])), [
+    'a',
+    'persist'
+  ])
+  equal(names(lanes.push([send('c', 'sync')])), [])
+  equal(names(lanes.written('state')), ['b', 'c'])
+})
+
+test('a slow disk of the state never delays a heartbeat', () => {
+  const lanes = new Lanes()
+  lanes.push([persist('shared/x')])
+  equal(names(lanes.push([send('heartbeat', 'member'), send('late', 'sync')])), ['heartbeat'])
+})
+
+test('two persists follow each other, one write at a time', () => {
+  const lanes = new Lanes()
+  equal(
+    names(lanes.push([persist('own/1'), send('a', 'sync'), persist('own/2'), send('b', 'sync')])),
+    ['persist']
+  )
+  equal(names(lanes.written('state')), ['a', 'persist'])
+  equal(names(lanes.written('state')), ['b'])
+})
+
+test('timers and events wait for no disk', () => {
+  const lanes = new Lanes()
+  lanes.push([persist('own/1')])
+  const timer: AgentEffect = { kind: 'schedule', afterMs: 1, timer: { core: 'agent', token: 1 } }
+  equal(names(lanes.push([timer])), ['schedule'])
+})
+
+test('a disk that takes nothing any more is an overflow, not a leak', () => {
+  const lanes = new Lanes()
+  lanes.push([persist('own/1')])
+  const many = Array.from({ length: LANE_EFFECTS_MAX + 1 }, () => send('a', 'sync'))
+  equal(lanes.push(many).overflow, true)
+})
+
+test.run()
