@@ -167,7 +167,7 @@ export class ProcessRuntime implements Runtime {
   async watch(changed: () => void, signal: AbortSignal): Promise<void> {
     this.#listeners.add(changed)
     let bell: ReturnType<typeof watchFile> | undefined
-    let before = ''
+    let before: string | undefined
     try {
       while (!signal.aborted) {
         try {

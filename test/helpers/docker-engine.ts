@@ -74,7 +74,8 @@ function busyboxTar(directory: string): Buffer {
   mkdirSync(join(root, 'bin'), { recursive: true })
   mkdirSync(join(root, 'tmp'))
   cpSync('/bin/busybox', join(root, 'bin/busybox'), { dereference: true })
-  for (const applet of [...APPLETS, ...MORE_APPLETS]) symlinkSync('busybox', join(root, 'bin', applet))
+  for (const applet of [...APPLETS, ...MORE_APPLETS])
+    symlinkSync('busybox', join(root, 'bin', applet))
   return execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 64 * 1024 * 1024 })
 }
 
@@ -124,6 +125,14 @@ export async function startEngine(): Promise<TestEngine> {
   const init = (): number => childrenOf(child.pid ?? 0)[0] ?? 0
   const dockerd = (): number => childrenOf(init()).find(pid => nameOf(pid) === 'dockerd') ?? 0
 
+  // Also when the test process ends in the middle.
+  const kill = (): void => {
+    const pid = init()
+    if (pid !== 0) process.kill(pid, 'SIGKILL')
+    else child.kill('SIGKILL')
+  }
+  process.once('exit', kill)
+
   const until = async (what: string, done: () => boolean | Promise<boolean>): Promise<void> => {
     const deadlineMs = performance.now() + UP_TIMEOUT_MS
     while (!(await done())) {
@@ -154,10 +163,9 @@ export async function startEngine(): Promise<TestEngine> {
     freeze: () => void process.kill(dockerd(), 'SIGSTOP'),
     thaw: () => void process.kill(dockerd(), 'SIGCONT'),
     stop: async () => {
-      const pid = init()
       // The first process of its namespace: everything in it goes too.
-      if (pid !== 0) process.kill(pid, 'SIGKILL')
-      else child.kill('SIGKILL')
+      kill()
+      process.removeListener('exit', kill)
       await ended
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
       removeCgroups(name)
@@ -169,7 +177,12 @@ export async function startEngine(): Promise<TestEngine> {
     const changes = ['ENV PATH=/bin', 'CMD ["/bin/sh"]']
       .map(change => `&changes=${encodeURIComponent(change)}`)
       .join('')
-    const made = await ask(socket, 'POST', `/images/create?${query}${changes}`, busyboxTar(directory))
+    const made = await ask(
+      socket,
+      'POST',
+      `/images/create?${query}${changes}`,
+      busyboxTar(directory)
+    )
     if (made.status !== 200) throw new Error(`engine: import answered ${made.status} ${made.text}`)
     return engine
   } catch (error) {
@@ -180,7 +193,17 @@ export async function startEngine(): Promise<TestEngine> {
 
 /** Empty control groups that a killed engine leaves behind. */
 function removeCgroups(name: string): void {
-  for (const root of ['', 'cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids']) {
+  for (const root of [
+    '',
+    'cpu',
+    'cpuacct',
+    'cpuset',
+    'memory',
+    'devices',
+    'freezer',
+    'blkio',
+    'pids'
+  ]) {
     const path = join('/sys/fs/cgroup', root, name)
     if (!existsSync(path)) continue
     try {

@@ -10,6 +10,8 @@ export const LOG_BYTES_MAX = '10m'
 export const LOG_FILES_MAX = '3'
 
 const MIB = 1024 * 1024
+/** Engines refuse a smaller reservation; it is only a hint to the kernel. */
+const RESERVATION_MIB_MIN = 6
 const NANO_CPUS_PER_MILLI = 1_000_000
 const NANOS_PER_MS = 1_000_000
 
@@ -64,7 +66,9 @@ function hostConfig(spec: WorkloadSpec, network: string): HostConfig {
       Config: { 'max-size': LOG_BYTES_MAX, 'max-file': LOG_FILES_MAX }
     },
     ...(resources.memoryLimitMiB > 0 ? { Memory: resources.memoryLimitMiB * MIB } : {}),
-    ...(resources.memoryMiB > 0 ? { MemoryReservation: resources.memoryMiB * MIB } : {}),
+    ...(resources.memoryMiB >= RESERVATION_MIB_MIN
+      ? { MemoryReservation: resources.memoryMiB * MIB }
+      : {}),
     ...(resources.cpuLimitMillis > 0
       ? { NanoCpus: resources.cpuLimitMillis * NANO_CPUS_PER_MILLI }
       : {})

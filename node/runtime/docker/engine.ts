@@ -55,6 +55,8 @@ interface RawStream {
   readonly query: Readonly<Record<string, unknown>>
 }
 
+/** What docker-modem puts before an engine's words. */
+const MODEM_PREFIX = /^\(HTTP code \d+\) [a-z ]+ - /
 const PERMANENT = new Set([400, 403, 404, 501])
 
 function asFailure(what: string, error: unknown): unknown {
@@ -63,7 +65,8 @@ function asFailure(what: string, error: unknown): unknown {
   if (statusCode === undefined)
     return new EngineFailure('transient', `${what}: ${error.message}`, undefined, error)
   const words = (json as { message?: unknown } | null | undefined)?.message
-  const text = typeof words === 'string' && words !== '' ? words : error.message.trim()
+  const bare = error.message.replace(MODEM_PREFIX, '').trim()
+  const text = typeof words === 'string' && words !== '' ? words : bare
   const kind = PERMANENT.has(statusCode) ? 'permanent' : 'transient'
   return new EngineFailure(kind, `${what}: ${text}`, statusCode, error)
 }

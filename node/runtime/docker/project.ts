@@ -136,8 +136,8 @@ async function ensureVolume(
     [LABEL.project]: project,
     [LABEL.volume]: volume.name
   }
-  // Creating one that exists answers with the existing one and leaves it as it is.
-  const answer = (await engine.call(
+  // Creating one that exists leaves it as it is.
+  await engine.call(
     'create volume',
     signal,
     (docker, abortSignal) =>
@@ -149,7 +149,12 @@ async function ensureVolume(
         abortSignal
       }),
     engine.timeouts.createMs
-  )) as { readonly Labels?: Labels | null }
+  )
+  const answer: { readonly Labels?: Labels | null } = await engine.call(
+    'inspect volume',
+    signal,
+    (docker, abortSignal) => docker.getVolume(name).inspect({ abortSignal })
+  )
   if (!isOurs(answer.Labels, owner))
     throw new RuntimeFailure(
       'permanent',
