@@ -52,7 +52,7 @@ test('a Compose file is deployed and spread evenly over all hosts', async () => 
     .daemon.client.run(['deploy', '-f', file, '-p', 'shop', '--timeout', '30s'])
   equal(said.code, 0, said.stdout + said.stderr)
   for (const slot of ALL_SLOTS)
-    match(said.stdout + said.stderr, new RegExp(`web.*\\b${slot}\\b`), `no line for ${slot}`)
+    match(said.stdout + said.stderr, new RegExp(`web/${slot}\\b`), `no line for ${slot}`)
   const replicas = await opened.settled(WEB, REPLICAS)
   equal(slots(replicas).length, REPLICAS)
   equal(new Set(slots(replicas)).size, REPLICAS)
@@ -88,7 +88,7 @@ test('every host gives the same answer', async () => {
 
 test('logs of replicas on other hosts are read from any host', async () => {
   const opened = await bed.get()
-  const said = await opened.host(3).daemon.client.must(['logs', '-p', 'shop', 'web'])
+  const said = await opened.host(3).daemon.client.must(['logs', 'shop/web'])
   const lines = said.split('\n').filter(line => line.includes('web starts on'))
   equal(lines.length, REPLICAS, said)
 })
