@@ -10,7 +10,6 @@ import type { Backend } from './backend.ts'
 import { failure, failureOf, type ReportBug } from './failure.ts'
 import { Operations } from './operations.ts'
 import { listenOnSocket } from './socket.ts'
-import type { CheckWorkload } from './specs.ts'
 
 export interface ApiServer {
   /** Ends streams, waits shortly for answers under way, removes the socket. */
@@ -19,7 +18,6 @@ export interface ApiServer {
 
 export interface ApiComponents {
   readonly backend: Backend
-  readonly checkWorkload: CheckWorkload
   /** Told of every error that is a bug. */
   readonly report: ReportBug
 }

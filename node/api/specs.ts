@@ -1,18 +1,18 @@
 /** The specs of a deploy: each as its schema has it, all of one project, no name twice. */
 import { ShoalError } from '../../src/errors.ts'
-import { SPEC_BYTES_MAX, type WorkloadSpec } from '../../src/spec/workload.ts'
+import { errorOf } from '../../src/spec/problem.ts'
+import { checkWorkload } from '../../src/spec/schema.ts'
+import type { WorkloadSpec } from '../../src/spec/workload.ts'
 
-/** `src/spec/schema.ts`: gives the spec, or throws INVALID that names the field. */
-export type CheckWorkload = (value: unknown) => WorkloadSpec
-
-export function checkSpecs(
-  body: { readonly project: string; readonly workloads: readonly unknown[] },
-  check: CheckWorkload
-): readonly WorkloadSpec[] {
+/** Throws what the first problem says, with the index in the list before its field. */
+export function checkSpecs(body: {
+  readonly project: string
+  readonly workloads: readonly unknown[]
+}): readonly WorkloadSpec[] {
   const names = new Set<string>()
   return body.workloads.map((value, index) => {
-    const where = `workloads[${index}]`
-    const spec = checked(value, where, check)
+    const where = `body.workloads[${index}]`
+    const spec = checked(value, where)
     if (spec.project !== body.project)
       throw new ShoalError('INVALID', `project "${spec.project}" is not "${body.project}"`, {
         where: `${where}.project`
@@ -24,20 +24,12 @@ export function checkSpecs(
   })
 }
 
-function checked(value: unknown, where: string, check: CheckWorkload): WorkloadSpec {
-  const bytes = Buffer.byteLength(JSON.stringify(value))
-  if (bytes > SPEC_BYTES_MAX)
-    throw new ShoalError('LIMIT', `the spec has ${bytes} bytes, more than ${SPEC_BYTES_MAX}`, {
-      where
-    })
-  try {
-    return check(value)
-  } catch (error) {
-    if (!(error instanceof ShoalError)) throw error
-    throw new ShoalError(error.code, error.message, {
-      where: error.where === undefined ? where : `${where}.${error.where}`,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error
-    })
-  }
+function checked(value: unknown, where: string): WorkloadSpec {
+  const result = checkWorkload(value)
+  if ('workload' in result) return result.workload
+  const error = errorOf(result.problems)
+  throw new ShoalError(error?.code ?? 'INVALID', error?.message ?? 'not a workload spec', {
+    where,
+    ...(error?.hint === undefined ? {} : { hint: error.hint })
+  })
 }

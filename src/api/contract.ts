@@ -84,7 +84,7 @@ export const routes = {
     method: 'get',
     path: '/v1/workloads',
     summary: 'What should run',
-    responses: answer('by project and name', z.array(schemas.workloadSchema))
+    responses: answer('by project and name', z.array(schemas.workloadViewSchema))
   }),
   workload: createRoute({
     method: 'get',

@@ -3,6 +3,7 @@
  * `types.ts` has the same shapes without zod; `test/unit/api-types.test.ts` proves it.
  */
 import { z } from '@hono/zod-openapi'
+import { workloadSchema } from '../spec/schema.ts'
 import { NAME_PATTERN, NAME_RULE, VOLUME_NAME_PATTERN } from '../spec/units.ts'
 import { REPLICAS_MAX, WORKLOADS_MAX, type WorkloadSpec } from '../spec/workload.ts'
 
@@ -18,10 +19,10 @@ export const operationSchema = z
   .regex(OPERATION_PATTERN, 'an operation id is 8 to 64 of A-Z, a-z, 0-9, - and _')
   .describe('drawn by the client; the same one again gives the same answer')
 
-/** The frame only: the spec itself is checked by `src/spec/schema.ts`, which names the field. */
+/** `checkWorkload` checks the spec itself and names the field; here it is only described. */
 const specSchema = z
   .custom<WorkloadSpec>(value => typeof value === 'object' && value !== null, 'not a workload spec')
-  .openapi('WorkloadSpec', { type: 'object', description: 'as src/spec/workload.ts has it' })
+  .openapi('WorkloadSpec', { ...specJsonSchema() } as object)
 const opaque = z.unknown().openapi({ description: 'any JSON' })
 
 export const nodeSchema = z
@@ -89,7 +90,7 @@ export const statusSchema = z
   })
   .openapi('Status')
 
-export const workloadSchema = z
+export const workloadViewSchema = z
   .object({
     project: z.string(),
     name: z.string(),
@@ -104,7 +105,7 @@ export const workloadSchema = z
   })
   .openapi('Workload')
 
-export const workloadDetailSchema = workloadSchema
+export const workloadDetailSchema = workloadViewSchema
   .extend({
     spec: specSchema,
     conflicting: z.array(
@@ -267,6 +268,12 @@ export const errorSchema = z
   .openapi('Error')
 
 const BIND_LENGTH_MAX = 4_096
+
+/** OpenAPI 3.1 schemas are JSON Schema. */
+function specJsonSchema(): object {
+  const { $schema: _, ...schema } = z.toJSONSchema(workloadSchema, { unrepresentable: 'any' })
+  return schema
+}
 
 function isVolume(text: string): boolean {
   return VOLUME_NAME_PATTERN.test(text) || (text.startsWith('/') && text.length <= BIND_LENGTH_MAX)

@@ -138,9 +138,9 @@ test('bodies that are not JSON, broken, deep or of another type are refused', as
   const name = await post(deployBody({ project: 'A B' }))
   equal(bodyOf(name).where, 'body.project')
   const twice = await post(deployBody({ workloads: [workloadSpec(), workloadSpec()] }))
-  equal(bodyOf(twice).where, 'workloads[1].name')
+  equal(bodyOf(twice).where, 'body.workloads[1].name')
   const other = await post(deployBody({ workloads: [workloadSpec({ project: 'other' })] }))
-  equal(bodyOf(other).where, 'workloads[0].project')
+  equal(bodyOf(other).where, 'body.workloads[0].project')
   equal(backend.deployCount, 0)
 })
 
@@ -162,7 +162,8 @@ test('a body over the limit is refused before it is read whole', async context =
 
 test('a spec over 64 KiB is refused by name', async context => {
   const { socket } = await openApi(context)
-  const big = workloadSpec({ env: { BIG: 'x'.repeat(70_000) } })
+  const values = Array.from({ length: 20 }, (_, at) => [`BIG${at}`, 'x'.repeat(4_000)])
+  const big = workloadSpec({ env: Object.fromEntries(values) })
   const body = deployBody({ workloads: [big] })
   const answer = await raw(socket, {
     path: '/v1/deploy',
@@ -171,7 +172,7 @@ test('a spec over 64 KiB is refused by name', async context => {
     body
   })
   equal(answer.status, 413)
-  equal(bodyOf(answer).where, 'workloads[0]')
+  equal(bodyOf(answer).where, 'body.workloads[0]')
 })
 
 test('doubled lengths and broken requests are 400 with a JSON body', async context => {

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApiServer } from '../../node/api/server.ts'
 import { Client } from '../../src/api/client.ts'
-import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { FakeBackend } from './api-backend.ts'
 import type { TestContext } from './suite.ts'
 
@@ -31,7 +30,6 @@ export async function openApi(context: TestContext): Promise<ApiWorld> {
   const server = await startApiServer(
     {
       backend,
-      checkWorkload: value => value as WorkloadSpec,
       report: error => {
         bugs.push(error)
         if (process.env['SHOAL_DEBUG'] === '1') console.error(error)

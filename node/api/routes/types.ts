@@ -6,13 +6,11 @@ import type { Backend } from '../backend.ts'
 import type { ReportBug } from '../failure.ts'
 import type { ApiEnv } from '../guard.ts'
 import type { Operations } from '../operations.ts'
-import type { CheckWorkload } from '../specs.ts'
 
 export type App = OpenAPIHono<ApiEnv>
 
 export interface RouteComponents {
   readonly backend: Backend
-  readonly checkWorkload: CheckWorkload
   readonly operations: Operations
   readonly report: ReportBug
   /** Aborts when the server stops. */

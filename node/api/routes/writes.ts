@@ -1,7 +1,6 @@
 /** Everything that changes something. */
 import { randomBytes } from 'node:crypto'
 import { routes } from '../../../src/api/contract.ts'
-import type { WorkloadSpec } from '../../../src/spec/workload.ts'
 import { checkSpecs } from '../specs.ts'
 import { type App, mutable, type RouteComponents, writing } from './types.ts'
 
@@ -10,7 +9,7 @@ export function addWrites(app: App, components: RouteComponents): void {
 
   app.openapi(routes.deploy, async c => {
     const body = c.req.valid('json')
-    const specs: readonly WorkloadSpec[] = checkSpecs(body, components.checkWorkload)
+    const specs = checkSpecs(body)
     const request = { ...body, workloads: specs }
     const answer = await writing(components, body.operation, { deploy: body }, signal =>
       backend.deploy(request, signal)

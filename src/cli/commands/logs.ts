@@ -1,0 +1,41 @@
+/** `shoal logs`: lines of all replicas of a workload, from whatever node they run on. */
+import type { LogEntry } from '../../api/types.ts'
+import { type Context, findWorkload } from '../context.ts'
+import { painter } from '../output.ts'
+import { plain, plainLog } from '../text.ts'
+
+export interface LogOptions {
+  readonly follow: boolean
+  readonly tail: number | undefined
+  readonly timestamps: boolean
+}
+
+export async function logs(context: Context, text: string, options: LogOptions): Promise<void> {
+  const { client, terminal, signal } = context
+  const ref = await findWorkload(context, text)
+  const { follow, tail } = options
+  const paint = painter(terminal)
+  // Bytes for a pipe stay as they are; a terminal gets none that could rewrite it.
+  const clean = terminal.isTty ? plainLog : (line: string) => line
+  for await (const entry of client.logs({ ...ref, follow, tail }, signal)) {
+    if (entry.kind === 'note') {
+      terminal.stderr.write(`note: ${prefixOf(entry)}${plain(entry.line)}\n`)
+      continue
+    }
+    const time = options.timestamps ? `${plain(entry.time)} ` : ''
+    const out = entry.stream === 'stderr' ? terminal.stderr : terminal.stdout
+    const prefix = ref.slot === undefined ? paint('dim', prefixOf(entry)) : ''
+    await written(out, `${prefix}${time}${clean(entry.line)}\n`)
+  }
+}
+
+function prefixOf(entry: LogEntry): string {
+  if (entry.slot === null) return ''
+  const node = entry.node === null ? '' : `@${plain(entry.node)}`
+  return `${plain(entry.workload)}/${entry.slot}${node} | `
+}
+
+/** Waits for a slow reader, so that a long log is not held in memory. */
+async function written(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  if (!stream.write(text)) await new Promise(resolve => stream.once('drain', resolve))
+}

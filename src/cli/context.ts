@@ -1,0 +1,82 @@
+/** What every command that asks a daemon needs: the client, the terminal, names as people type. */
+import { randomBytes } from 'node:crypto'
+import { Client } from '../api/client.ts'
+import { socketPath } from '../api/paths.ts'
+import type { WorkloadRef } from '../api/types.ts'
+import { version, versionSkew } from '../api/version.ts'
+import { ShoalError } from '../errors.ts'
+import { nearest } from '../spec/nearest.ts'
+import type { Terminal } from './terminal.ts'
+import { plain } from './text.ts'
+
+export interface Context {
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly client: Client
+}
+
+export function openContext(terminal: Terminal, options: { readonly socket?: string }): Context {
+  return {
+    terminal,
+    signal: terminal.signal,
+    client: clientFor(terminal, socketFor(terminal, options.socket))
+  }
+}
+
+export function socketFor(terminal: Terminal, flag: string | undefined): string {
+  return socketPath({ flag, env: terminal.env, uid: process.getuid?.() ?? 0 })
+}
+
+export function clientFor(terminal: Terminal, path: string): Client {
+  let isSaid = false
+  const onVersion = (theirs: string): void => {
+    const skew = isSaid ? undefined : versionSkew(version(), theirs)
+    if (skew !== undefined) terminal.stderr.write(`note: ${plain(skew)}\n`)
+    isSaid = true
+  }
+  return new Client({ socketPath: path, onVersion })
+}
+
+/** Names one write, so that it can be asked again without happening twice. */
+export function newOperation(): string {
+  return `op-${randomBytes(9).toString('hex')}`
+}
+
+export interface ReplicaRef extends WorkloadRef {
+  readonly slot: number | undefined
+}
+
+/** `project/service[/slot]`, or `service` alone when only one project has it. */
+export async function findWorkload(context: Context, text: string): Promise<ReplicaRef> {
+  const parts = text.split('/')
+  const [first = '', second, slotText] = parts
+  if (parts.length > 3 || parts.includes(''))
+    throw new ShoalError('USAGE', `"${plain(text)}" is not project/service or service`)
+  const slot = slotText === undefined ? undefined : slotNumber(slotText)
+  if (second !== undefined) return { project: first, name: second, slot }
+  const known = await context.client.workloads(context.signal)
+  const found = known.filter(one => one.name === first)
+  const only = found[0]
+  if (only !== undefined && found.length === 1)
+    return { project: only.project, name: only.name, slot: undefined }
+  if (found.length > 1)
+    throw new ShoalError('USAGE', `service ${plain(first)} is in several projects`, {
+      hint: `one of ${found.map(one => plain(`${one.project}/${one.name}`)).join(', ')}`
+    })
+  throw unknownWorkload(first, known)
+}
+
+function slotNumber(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text)
+  throw new ShoalError('USAGE', `"${plain(text)}" is not a slot number`, {
+    hint: 'as shoal ps shows it: 0, 1, 2'
+  })
+}
+
+export function unknownWorkload(text: string, known: readonly WorkloadRef[]): ShoalError {
+  const names = known.flatMap(one => [one.name, `${one.project}/${one.name}`])
+  const near = nearest(text, names)
+  return new ShoalError('NOT_FOUND', `no workload ${plain(text)}`, {
+    hint: near === undefined ? 'see shoal ps' : `did you mean ${plain(near)}?`
+  })
+}

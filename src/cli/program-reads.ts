@@ -1,0 +1,92 @@
+/** Commands that only look. */
+import type { Command } from '@commander-js/extra-typings'
+import { openContext } from './context.ts'
+import * as shared from './options.ts'
+import { formatOf } from './options.ts'
+import type { Terminal } from './terminal.ts'
+
+export function addReads(program: Command, terminal: Terminal): void {
+  program
+    .command('ps')
+    .description('replicas: where each runs, or why it waits')
+    .argument('[project/service]', 'only of a project or service')
+    .option('-a, --all', 'also what is stopping')
+    .addOption(shared.outputOption())
+    .addOption(shared.quietOption())
+    .addOption(shared.socketOption())
+    .action(async (of, options) => {
+      const { ps } = await import('./commands/ps.ts')
+      await ps(openContext(terminal, options), formatOf(options), { all: options.all === true, of })
+    })
+  program
+    .command('nodes')
+    .description('members of the mesh')
+    .addOption(shared.outputOption())
+    .addOption(shared.quietOption())
+    .addOption(shared.socketOption())
+    .action(async options => {
+      const { nodes } = await import('./commands/nodes.ts')
+      await nodes(openContext(terminal, options), formatOf(options))
+    })
+  program
+    .command('status')
+    .description('is everything all right?')
+    .addOption(shared.outputOption())
+    .addOption(shared.quietOption())
+    .addOption(shared.socketOption())
+    .action(async options => {
+      const { status } = await import('./commands/status.ts')
+      await status(openContext(terminal, options), formatOf(options))
+    })
+  addDetails(program, terminal)
+}
+
+function addDetails(program: Command, terminal: Terminal): void {
+  program
+    .command('inspect')
+    .description('everything known of a workload, a replica or a node')
+    .argument('<name>', 'project/service[/slot], service, or node')
+    .addOption(shared.outputOption())
+    .addOption(shared.quietOption())
+    .addOption(shared.socketOption())
+    .action(async (name, options) => {
+      const { inspect } = await import('./commands/inspect.ts')
+      await inspect(openContext(terminal, options), formatOf(options), name)
+    })
+  program
+    .command('why')
+    .description('why replicas are where they are, and who takes over')
+    .addArgument(shared.workloadArgument('project/service, or service'))
+    .addOption(shared.outputOption())
+    .addOption(shared.quietOption())
+    .addOption(shared.socketOption())
+    .action(async (workload, options) => {
+      const { why } = await import('./commands/why.ts')
+      await why(openContext(terminal, options), formatOf(options), workload)
+    })
+  program
+    .command('logs')
+    .description('log lines of all replicas of a workload, from every node')
+    .addArgument(shared.workloadArgument('project/service[/slot], or service'))
+    .option('-f, --follow', 'go on with what comes')
+    .option('-n, --tail <lines>', 'only the last lines of each replica', shared.whole)
+    .option('-t, --timestamps', 'show times')
+    .addOption(shared.socketOption())
+    .action(async (workload, options) => {
+      const { logs } = await import('./commands/logs.ts')
+      await logs(openContext(terminal, options), workload, {
+        follow: options.follow === true,
+        tail: options.tail,
+        timestamps: options.timestamps === true
+      })
+    })
+  program
+    .command('version')
+    .description('versions of this program and of the daemon')
+    .addOption(shared.outputOption())
+    .addOption(shared.socketOption())
+    .action(async options => {
+      const { showVersion } = await import('./commands/version.ts')
+      await showVersion(openContext(terminal, options), formatOf(options))
+    })
+}

@@ -1,0 +1,148 @@
+/**
+ * Waits until replicas are as they should be, or cannot be: the loop behind deploy, scale and rm.
+ * `judge` is the pure part: what the allocations mean for what was asked.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AllocationView, ChangeAnswer } from '../api/types.ts'
+import type { Context } from './context.ts'
+import { Progress } from './progress.ts'
+import { plain } from './text.ts'
+
+/** One workload as it should become. */
+export interface Target {
+  readonly project: string
+  readonly name: string
+  readonly generation: string
+  /** 0 for a removed one. */
+  readonly replicas: number
+}
+
+export type Verdict =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'waiting' }
+  /** It will not become well by waiting. `settled`: all else is done. */
+  | { readonly kind: 'failed'; readonly allocation: AllocationView }
+  | { readonly kind: 'unplaceable'; readonly pending: readonly AllocationView[] }
+
+export type Outcome = Verdict | { readonly kind: 'timeout' }
+
+const POLL_MS = 200
+/** A reason must stand so long before it counts: claims and rolls pass through short ones. */
+const STANDS_MS = 4_000
+const CRASHES_MAX = 3
+const CRASH_LOOP = /^exited with code \S+ (\d+) times/
+const COMPLETED = /^ended with code 0\b/
+
+export function targetsOf(answer: ChangeAnswer): readonly Target[] {
+  return answer.changes.map(one => ({
+    project: one.project,
+    name: one.name,
+    generation: one.generation,
+    replicas: one.change === 'removed' ? 0 : one.replicas
+  }))
+}
+
+/** Asks again and again, showing each replica, until there is a verdict or the time is up. */
+export async function waitFor(
+  context: Context,
+  targets: readonly Target[],
+  init: { readonly timeoutMs: number; readonly quiet: boolean }
+): Promise<Outcome> {
+  const progress = new Progress(context.terminal)
+  const judge = new Judge()
+  const deadline = performance.now() + init.timeoutMs
+  const projects = [...new Set(targets.map(target => target.project))]
+  const project = projects.length === 1 ? projects[0] : undefined
+  try {
+    for (;;) {
+      const all = await context.client.allocations({ all: true, project }, context.signal)
+      const mine = all.filter(one => targetOf(targets, one) !== undefined)
+      if (!init.quiet) progress.show(mine.map(lineOf))
+      const verdict = judge.verdict(targets, mine, performance.now())
+      if (verdict.kind !== 'waiting') return verdict
+      if (performance.now() >= deadline) return { kind: 'timeout' }
+      await sleep(POLL_MS, undefined, { signal: context.signal })
+    }
+  } catch (error) {
+    // The timer's own AbortError hides why.
+    if (context.signal.aborted) throw context.signal.reason
+    throw error
+  } finally {
+    progress.end()
+  }
+}
+
+function targetOf(targets: readonly Target[], one: AllocationView): Target | undefined {
+  return targets.find(target => target.project === one.project && target.name === one.workload)
+}
+
+/** `web/0   mini-1   starting   reason`. */
+function lineOf(one: AllocationView): string {
+  const name = `${one.workload}/${one.slot}`
+  const reason = one.reason === '' ? '' : `  ${one.reason}`
+  return plain(
+    `${name.padEnd(16)}  ${(one.node ?? '-').padEnd(12)}  ${one.state}${reason}`
+  ).trimEnd()
+}
+
+/** Remembers how long things stand, so that a passing state is not taken for the last word. */
+export class Judge {
+  readonly #since = new Map<string, { readonly text: string; readonly atMs: number }>()
+
+  verdict(targets: readonly Target[], all: readonly AllocationView[], nowMs: number): Verdict {
+    const left = targets.flatMap(target => this.#open(target, all))
+    if (left.length === 0) return { kind: 'done' }
+    const crash = all.find(isCrashLoop)
+    if (crash !== undefined) return { kind: 'failed', allocation: crash }
+    const known = left.filter(one => one !== undefined)
+    for (const one of known) this.#note(one, nowMs)
+    const failed = known.find(one => one.state === 'failed' && this.#stands(one, nowMs))
+    if (failed !== undefined) return { kind: 'failed', allocation: failed }
+    const isStuck = (one: AllocationView | undefined): boolean =>
+      one?.state === 'pending' && one.reason !== '' && this.#stands(one, nowMs)
+    if (left.every(isStuck)) return { kind: 'unplaceable', pending: known }
+    return { kind: 'waiting' }
+  }
+
+  /** What a target still lacks: an allocation that is not right yet, or undefined for a slot
+   * of which nothing is known. */
+  #open(target: Target, all: readonly AllocationView[]): (AllocationView | undefined)[] {
+    const mine = all.filter(one => one.project === target.project && one.workload === target.name)
+    if (target.replicas === 0) return mine.filter(one => one.state !== 'pending')
+    const right = mine.filter(one => isRight(one, target))
+    const slots = new Set(right.map(one => one.slot))
+    // A slot that is right may still have copies that failed or stop elsewhere.
+    const isOver = (one: AllocationView): boolean =>
+      slots.has(one.slot) && (one.state === 'failed' || one.state === 'stopping')
+    const open: (AllocationView | undefined)[] = mine.filter(
+      one => !right.includes(one) && !isOver(one)
+    )
+    const lacking = target.replicas - slots.size
+    while (open.length < lacking) open.push(undefined)
+    return open
+  }
+
+  #note(one: AllocationView, nowMs: number): void {
+    const text = `${one.state} ${one.reason}`
+    const key = keyOf(one)
+    if (this.#since.get(key)?.text !== text) this.#since.set(key, { text, atMs: nowMs })
+  }
+
+  #stands(one: AllocationView, nowMs: number): boolean {
+    const since = this.#since.get(keyOf(one))
+    return since !== undefined && nowMs - since.atMs >= STANDS_MS
+  }
+}
+
+function isRight(one: AllocationView, target: Target): boolean {
+  if (one.slot >= target.replicas || one.generation !== target.generation) return false
+  return one.state === 'healthy' || (one.state === 'failed' && COMPLETED.test(one.reason))
+}
+
+function isCrashLoop(one: AllocationView): boolean {
+  return Number(CRASH_LOOP.exec(one.reason)?.[1] ?? 0) >= CRASHES_MAX
+}
+
+function keyOf(one: AllocationView): string {
+  return `${one.project}/${one.workload}/${one.slot}/${one.nodeId ?? ''}`
+}
