@@ -16,7 +16,8 @@ const UNSEEN = 255
 
 export class Chooser {
   /** Nodes looked at, in order. What was decided depends on their levels. */
-  readonly seen: number[] = []
+  seen = new Int32Array(0)
+  seenSize = 0
   /** Replicas without a seat. */
   need = 0
   reachScore = -1
@@ -49,7 +50,7 @@ export class Chooser {
   constructor(nodes: NodeTable, items: ItemTable) {
     this.#nodes = nodes
     this.#items = items
-    this.candidates = new Candidates(nodes)
+    this.candidates = new Candidates(nodes, items)
   }
 
   /** Decides for item k; the answer is in the fields above until the next run. */
@@ -64,12 +65,11 @@ export class Chooser {
     this.#firstList(group)
     if (this.need === 0) return
     this.wide = true
-    this.candidates.all(group, this.#items.hash[k]!)
-    const length = this.candidates.size
-    this.#pass(length, 0, true, LEVEL_MAX)
-    if (this.#mayOverflow()) this.#pass(length, 0, false, LEVEL_MAX)
-    this.#rounds(length, LEVEL_EVEN)
-    this.#rounds(length, LEVEL_MAX)
+    this.candidates.all(group, k)
+    this.#pass(0, true, LEVEL_MAX)
+    if (this.#mayOverflow()) this.#pass(0, false, LEVEL_MAX)
+    this.#rounds(LEVEL_EVEN)
+    this.#rounds(LEVEL_MAX)
   }
 
   /** Seats on the node, pins included. */
@@ -141,16 +141,18 @@ export class Chooser {
   }
 
   #clear(): void {
-    for (const n of this.seen) {
+    for (let i = 0; i < this.seenSize; i++) {
+      const n = this.seen[i]!
       this.seats[n] = 0
       this.level[n] = UNSEEN
     }
     for (const n of this.#pinnedNodes) this.#pinned[n] = 0
-    this.seen.length = 0
+    this.seenSize = 0
     this.#pinnedNodes.length = 0
   }
 
   #grow(capacity: number): void {
+    this.seen = new Int32Array(capacity)
     this.seats = new Int32Array(capacity)
     this.level = new Uint8Array(capacity).fill(UNSEEN)
     this.#load = new Float64Array(capacity)
@@ -194,9 +196,9 @@ export class Chooser {
       2 * replicas + CANDIDATES_SPARE,
       spread ? CANDIDATES_PER_ZONE * group.zoneNodes.size : 0
     )
-    this.candidates.best(group, this.#items.hash[this.#k]!, wanted)
+    this.candidates.begin(group, this.#k, wanted)
+    const last = this.#pass(0, true, LEVEL_MAX)
     const { size, nodes, scores } = this.candidates
-    const last = this.#pass(size, 0, true, LEVEL_MAX)
     if (this.need === 0 && this.reachLevel === 0) {
       this.reachScore = scores[last]!
       return
@@ -215,14 +217,16 @@ export class Chooser {
    * One pass of C5: level by level, one seat for each node by score that may take one in round
    * `round`. Levels at which nothing could change are skipped. Returns the index of the last seat.
    */
-  #pass(length: number, round: number, quota: boolean, levelMax: number): number {
-    const { nodes } = this.candidates
+  #pass(round: number, quota: boolean, levelMax: number): number {
+    const { candidates } = this
     let last = 0
     for (let level = 0; this.need > 0 && level <= levelMax; ) {
       let next = LEVEL_NO
       if (level > this.reachLevel) this.reachLevel = level
-      for (let i = 0; i < length && this.need > 0; i++) {
-        const n = nodes[i]!
+      for (let i = 0; this.need > 0; i++) {
+        if (i === candidates.size && candidates.partial) candidates.extend()
+        if (i === candidates.size) break
+        const n = candidates.nodes[i]!
         if (!this.#open(n, round, quota)) continue
         const here = this.levelOf(n)
         if (here <= level) {
@@ -250,20 +254,20 @@ export class Chooser {
   }
 
   /** C5 steps 3 and 4: second seats, third seats, ... evenly, skipping rounds without a taker. */
-  #rounds(length: number, levelMax: number): void {
+  #rounds(levelMax: number): void {
     for (let round = 1; this.need > 0; round++) {
-      round = Math.max(round, this.#nextRound(length, levelMax))
+      round = Math.max(round, this.#nextRound(levelMax))
       if (round === Number.POSITIVE_INFINITY) return
-      this.#pass(length, round, true, levelMax)
-      if (this.#mayOverflow()) this.#pass(length, round, false, levelMax)
+      this.#pass(round, true, levelMax)
+      if (this.#mayOverflow()) this.#pass(round, false, levelMax)
     }
   }
 
-  #nextRound(length: number, levelMax: number): number {
-    const { nodes } = this.candidates
+  #nextRound(levelMax: number): number {
+    const { nodes, size } = this.candidates
     const overflow = this.#mayOverflow()
     let next = Number.POSITIVE_INFINITY
-    for (let i = 0; i < length; i++) {
+    for (let i = 0; i < size; i++) {
       const n = nodes[i]!
       const round = this.round(n)
       if (round >= next || this.total(n) >= this.#maxPerNode) continue
@@ -287,7 +291,7 @@ export class Chooser {
       this.#cpu[n] = ledger.cpuEnd
       this.#memory[n] = ledger.memoryEnd
     }
-    this.seen.push(n)
+    this.seen[this.seenSize++] = n
     this.level[n] = this.#compute(n)
   }
 

@@ -54,14 +54,15 @@ export class Fold {
   /** Applies the changes as one; returns the uids whose seats or pending changed, sorted. */
   apply(changes: readonly PlacementChange[]): string[] {
     const latest = latestChanges(changes)
+    this.nodes.clock += 1
     this.#repair.suspend()
     for (const [id, node] of latest.nodes) this.#changeNode(id, node)
     for (const [uid, item] of latest.items) this.#changeItem(uid, item)
     const { key, spec, position } = this.items
-    this.#order.settle(key, k => spec[k] !== undefined, position)
+    const known = this.#order.settle(key, k => spec[k] !== undefined, position)
     this.#settlePreludes()
     this.#rebound()
-    if (this.#nodeSetChanged) this.#spreadNodeChanges()
+    if (this.#nodeSetChanged) this.#spreadNodeChanges(known)
     this.#repair.run(
       k => this.#journal.service(k),
       k => this.#recordPending(k)
@@ -163,7 +164,7 @@ export class Fold {
 
   #addItem(item: PlacementItem): void {
     const k = this.items.add(item, this.#key, this.#promotions.get(item.uid) ?? 0)
-    this.#journal.added(item.uid)
+    this.#journal.added(k)
     this.#enter(k)
     if (item.kind === 'global') {
       this.#preludes.addGlobal(k)
@@ -178,17 +179,17 @@ export class Fold {
     this.#journal.service(k)
     this.#exit(k)
     this.items.setSpec(k, item)
+    this.items.forget(k)
     this.#enter(k)
     this.#repair.push(k)
   }
 
   #removeItem(k: number): void {
+    this.#journal.removed(k)
     if (this.items.spec[k]!.kind === 'global') {
-      this.#journal.global(k)
       this.#preludes.removeGlobal(k)
       this.#globalsChanged = true
     } else {
-      this.#journal.service(k)
       this.#repair.withdraw(k)
       this.#order.drop()
     }
@@ -283,7 +284,7 @@ export class Fold {
   }
 
   /** Dirties what depends on the set of nodes, and what would have looked at a newcomer. */
-  #spreadNodeChanges(): void {
+  #spreadNodeChanges(known: number): void {
     const { items } = this
     for (const group of this.#touchedGroups) {
       for (const plan of group.plans.values()) {
@@ -292,8 +293,8 @@ export class Fold {
       }
     }
     this.#touchedGroups.clear()
-    for (const k of this.#order.list) if (items.wide[k] === 1) this.#repair.push(k)
-    for (const n of this.#joined) this.#introduce(n)
+    for (let k = 0; k < items.size; k++) if (items.wide[k] === 1) this.#repair.push(k)
+    if (known > 0) for (const n of this.#joined) this.#introduce(n)
   }
 
   #introduce(n: number): void {
@@ -301,14 +302,19 @@ export class Fold {
     const node = nodes.spec[n]
     if (node === undefined) return
     for (const group of this.#groups.all()) group.admitsNewcomer = group.admits(node)
-    const hash = nodes.hash[n]!
+    const nodeHash = nodes.hash[n]!
     const factor = nodes.factor[n]!
-    for (const k of this.#order.list) {
-      const reach = items.reachScore[k]!
-      const y = draw(items.hash[k]!, hash)
-      // A score is never below its draw, but for rounding.
-      if (y * factor > reach * (TWO_32 * 1.000001) || !items.group[k]!.admitsNewcomer) continue
-      if (exponential(y) * factor <= reach) this.#repair.push(k)
+    const { reachScore, rememberedScore, hash, group } = items
+    for (let k = 0; k < items.size; k++) {
+      const reach = reachScore[k]!
+      const known = rememberedScore[k]!
+      const bar = Math.max(reach, known)
+      const y = draw(hash[k]!, nodeHash)
+      // A score is never below its draw, but for rounding. What is gone has a bar below zero.
+      if (y * factor > bar * (TWO_32 * 1.000001) || !group[k]!.admitsNewcomer) continue
+      const score = exponential(y) * factor
+      if (score <= known) this.chooser.candidates.insert(k, n, score)
+      if (score <= reach) this.#repair.push(k)
     }
   }
 

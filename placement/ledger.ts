@@ -24,6 +24,13 @@ export class Ledger {
   cpuEnd = 0
   memoryEnd = 0
 
+  clear(): void {
+    this.size = 0
+    this.loadEnd = 0
+    this.cpuEnd = 0
+    this.memoryEnd = 0
+  }
+
   /** Index of the first entry at or after the position. */
   find(position: number, positions: Positions): number {
     const { item, size } = this

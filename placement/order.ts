@@ -81,9 +81,11 @@ export class Order {
     this.#gone = true
   }
 
-  settle(keys: readonly OrderKey[], alive: (k: number) => boolean, position: Int32Array): void {
-    if (this.#fresh.length === 0 && !this.#gone) return
+  /** Puts newcomers in and takes the gone out; returns how many were there before and stay. */
+  settle(keys: readonly OrderKey[], alive: (k: number) => boolean, position: Int32Array): number {
+    if (this.#fresh.length === 0 && !this.#gone) return this.#list.length
     if (this.#gone) this.#list = this.#list.filter(alive)
+    const known = this.#list.length
     const fresh = this.#fresh.filter(alive)
     if (fresh.length > INSERT_ONE_BY_ONE_MAX) {
       this.#list.push(...fresh)
@@ -94,6 +96,7 @@ export class Order {
     for (let i = 0; i < this.#list.length; i++) position[this.#list[i]!] = i
     this.#fresh = []
     this.#gone = false
+    return known
   }
 
   #insert(k: number, keys: readonly OrderKey[]): void {

@@ -79,12 +79,9 @@ export class Repair {
 
   /** Takes an item that is gone, or changes size or place in the order, out of all ledgers. */
   withdraw(k: number): void {
-    const items = this.#items
-    const nodes = items.nodes[k]!
-    const seats = items.seats[k]!
-    for (let i = 0; i < nodes.length; i++) this.#erase(nodes[i]!, k, seats[i]!)
-    items.nodes[k] = []
-    items.seats[k] = []
+    const taken = this.#items.taken[k]!
+    for (let i = 0; i < taken.length; i += 2) this.#erase(taken[i]!, k, taken[i + 1]!)
+    taken.length = 0
   }
 
   /** A node leaves: everyone with an entry forgets it, and chooses anew if that matters. */
@@ -93,10 +90,12 @@ export class Repair {
     const ledger = this.#nodes.ledger[n]!
     for (let at = 0; at < ledger.size; at++) {
       const k = ledger.item[at]!
+      const taken = items.taken[k]!
       before(k)
-      const keep = items.nodes[k]!.indexOf(n)
-      items.nodes[k] = items.nodes[k]!.filter((_, i) => i !== keep)
-      items.seats[k] = items.seats[k]!.filter((_, i) => i !== keep)
+      let i = 0
+      while (taken[i] !== n) i += 2
+      taken.copyWithin(i, i + 2)
+      taken.length -= 2
       // Refused on the first walk and never asked again: the walk is the same without the node.
       if (ledger.seats[at] === 0 && items.reachLevel[k] === 0 && items.wide[k] === 0) continue
       this.#queue.push(k)
@@ -106,23 +105,22 @@ export class Repair {
   #commit(k: number): void {
     const items = this.#items
     const chooser = this.#chooser
-    const { seen } = chooser
-    const oldNodes = items.nodes[k]!
-    const oldSeats = items.seats[k]!
+    const taken = items.taken[k]!
     items.wide[k] = chooser.wide ? 1 : 0
     items.reachLevel[k] = chooser.reachLevel
     items.reachScore[k] = chooser.reachScore
-    const nodes = seen.slice()
-    const seats = nodes.map(n => chooser.seats[n]!)
-    for (let i = 0; i < oldNodes.length; i++) {
-      if (!chooser.looked(oldNodes[i]!)) this.#erase(oldNodes[i]!, k, oldSeats[i]!)
+    for (let i = 0; i < taken.length; i += 2) {
+      if (!chooser.looked(taken[i]!)) this.#erase(taken[i]!, k, taken[i + 1]!)
     }
-    for (let i = 0; i < nodes.length; i++) {
-      const n = nodes[i]!
-      this.#write(n, k, seats[i]!, Math.min(chooser.level[n]!, chooser.reachLevel + 1))
+    const { seenSize } = chooser
+    for (let i = 0; i < seenSize; i++) {
+      const n = chooser.seen[i]!
+      const seats = chooser.seats[n]!
+      this.#write(n, k, seats, Math.min(chooser.level[n]!, chooser.reachLevel + 1))
+      taken[2 * i] = n
+      taken[2 * i + 1] = seats
     }
-    items.nodes[k] = nodes
-    items.seats[k] = seats
+    taken.length = 2 * seenSize
   }
 
   #write(n: number, k: number, seats: number, level: number): void {

@@ -6,8 +6,8 @@ import type { ItemAssignment, Pending } from './types.ts'
 /** All that the answer for one service is made of. */
 export interface Holding {
   readonly uid: string
-  readonly nodes: readonly number[]
-  readonly seats: readonly number[]
+  /** Pairs of node and seats. */
+  readonly taken: readonly number[]
   readonly pins: readonly ItemPin[]
   readonly pending: Pending | undefined
 }
@@ -21,9 +21,9 @@ function sortedSeats(counts: ReadonlyMap<string, number>): ItemAssignment['seats
 export function serviceResult(table: NodeTable, holding: Holding): ItemAssignment {
   const counts = new Map<string, number>()
   const add = (node: string, seats: number) => counts.set(node, (counts.get(node) ?? 0) + seats)
-  for (const [i, n] of holding.nodes.entries()) {
-    const seats = holding.seats[i]!
-    if (seats > 0) add(table.ids[n]!, seats)
+  const { taken } = holding
+  for (let i = 0; i < taken.length; i += 2) {
+    if (taken[i + 1]! > 0) add(table.ids[taken[i]!]!, taken[i + 1]!)
   }
   const pending: Pending[] = []
   for (const { slot, node, state } of holding.pins) {

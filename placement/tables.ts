@@ -66,6 +66,9 @@ export class NodeTable {
   readonly ports: (Map<string, number[]> | undefined)[] = []
   /** What became of each global here. */
   readonly globals: ReadonlyMap<number, PendingReason | 'kept'>[] = []
+  /** Counts changes; a node is `born` at one. */
+  clock = 0
+  readonly born: number[] = []
   hash = new Int32Array(FIRST_CAPACITY)
   factor = new Float64Array(FIRST_CAPACITY)
   weightEighths = new Float64Array(FIRST_CAPACITY)
@@ -93,7 +96,8 @@ export class NodeTable {
     if (n >= this.capacity) this.#grow()
     this.spec[n] = node
     this.ids[n] = node.id
-    this.ledger[n] = new Ledger()
+    this.born[n] = this.clock
+    this.ledger[n] ??= new Ledger()
     this.basePorts[n] = undefined
     this.ports[n] = undefined
     this.globals[n] = new Map()
@@ -116,7 +120,7 @@ export class NodeTable {
   remove(n: number): void {
     this.byId.delete(this.ids[n]!)
     this.spec[n] = undefined
-    this.ledger[n] = new Ledger()
+    this.ledger[n]!.clear()
     this.ports[n] = undefined
     this.#zoneUsers[this.zone[n]!]! -= 1
     this.#freed.push(n)
@@ -187,9 +191,8 @@ export class ItemTable {
   readonly group: (Group | undefined)[] = []
   readonly plan: (ZonePlan | undefined)[] = []
   readonly pins: ItemPin[][] = []
-  /** Nodes the last choice looked at, and the new seats it took there (pins not counted). */
-  readonly nodes: (readonly number[])[] = []
-  readonly seats: (readonly number[])[] = []
+  /** The last choice in pairs: a node it looked at, and the new seats it took there, maybe 0. */
+  readonly taken: number[][] = []
   readonly pending: (Pending | undefined)[] = []
   hash = new Int32Array(FIRST_CAPACITY)
   position = new Int32Array(FIRST_CAPACITY)
@@ -203,6 +206,10 @@ export class ItemTable {
   /** 1: depends on every node it looked at in full, and on the set of nodes. */
   wide = new Uint8Array(FIRST_CAPACITY)
   hasPorts = new Uint8Array(FIRST_CAPACITY)
+  /** Candidates remembered: how many, since which change, and up to which score they are all. */
+  remembered = new Uint8Array(FIRST_CAPACITY)
+  rememberedAt = new Float64Array(FIRST_CAPACITY)
+  rememberedScore = new Float64Array(FIRST_CAPACITY)
   readonly byUid = new Map<string, number>()
   readonly #free: number[] = []
   readonly #freed: number[] = []
@@ -212,8 +219,7 @@ export class ItemTable {
     const k = this.#free.pop() ?? this.size++
     if (k >= this.capacity) this.#grow()
     this.key[k] = orderKey(item, promo)
-    this.nodes[k] = []
-    this.seats[k] = []
+    this.taken[k] = []
     this.pending[k] = undefined
     this.hash[k] = idHash(item.uid, key)
     this.demand[k] = itemSize(item)
@@ -223,6 +229,7 @@ export class ItemTable {
     this.reachLevel[k] = 0
     this.wide[k] = 0
     this.hasPorts[k] = item.ports.length > 0 ? 1 : 0
+    this.forget(k)
     this.byUid.set(item.uid, k)
     this.setSpec(k, item)
     return k
@@ -235,11 +242,20 @@ export class ItemTable {
     this.pins[k] = pinsOf(item)
   }
 
+  /** Its remembered candidates are not its best any more. */
+  forget(k: number): void {
+    this.remembered[k] = 0
+    this.rememberedScore[k] = -1
+  }
+
   remove(k: number): void {
     this.byUid.delete(this.key[k]!.uid)
     this.spec[k] = undefined
     this.group[k] = undefined
     this.plan[k] = undefined
+    this.wide[k] = 0
+    this.reachScore[k] = -1
+    this.forget(k)
     this.#freed.push(k)
   }
 
@@ -259,6 +275,9 @@ export class ItemTable {
     this.reachLevel = grown(this.reachLevel, new Uint8Array(capacity))
     this.wide = grown(this.wide, new Uint8Array(capacity))
     this.hasPorts = grown(this.hasPorts, new Uint8Array(capacity))
+    this.remembered = grown(this.remembered, new Uint8Array(capacity))
+    this.rememberedAt = grown(this.rememberedAt, new Float64Array(capacity))
+    this.rememberedScore = grown(this.rememberedScore, new Float64Array(capacity))
     this.capacity = capacity
   }
 }
