@@ -47,6 +47,14 @@ export interface SharedBody {
   /** Operation id of the submitter: twice the same has the effect of once. */
   readonly operation: string
   readonly wroteAtMs: number
+  /** Lamport counter within the register, from 1: ranks concurrent writes. */
+  readonly order: number
+  /** Every rostered node held all writes up to this `order`: seen, though not in `vector`. */
+  readonly base: number
+  /** Other lives of the name that its author saw in conflict: this write ends them for good. */
+  readonly ends: readonly string[]
+  /** Operations that led here, newest first: a retry is recognised wherever this write is. */
+  readonly past: readonly { readonly operation: string; readonly dot: Dot }[]
 }
 
 /** What a register reads as. */
@@ -111,9 +119,13 @@ export type ReplicationCommand =
     }
   /** From membership: our settled incarnation. Nothing of our own is published before. */
   | { readonly kind: 'incarnation'; readonly incarnation: number }
+  /** Every key we mean to hold was given as `own` since `start`: those of earlier lives that were
+   * not are void from now on, everywhere. */
+  | { readonly kind: 'complete' }
 
 export type ReplicationInput =
-  /** First input. `persisted` are the `own/`, `shared/` and `removed/` records of the store;
+  /** First input. `persisted` are the `own/`, `shared/` and `removed/` records of the store; each
+   * value and register in them is notified, as if it had just changed;
    * `amnesiac` when the store found damage (no acks, no claims until resynced). */
   | {
       readonly kind: 'start'

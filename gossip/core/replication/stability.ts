@@ -1,0 +1,44 @@
+/**
+ * What everybody holds. Shared changes are numbered as they reach us; when a peer's hash of the
+ * shared state equals ours, it holds everything up to that number. A change that every rostered
+ * node holds is stable: later writes need not list what it had seen (`base`), and a signed
+ * removal may shrink to its uid.
+ *
+ * Kept in memory only: after a restart nothing counts as stable until each node was met again,
+ * so a node that is away holds everything back, and a forgotten one does not.
+ */
+import type { NodeId } from '../types.ts'
+
+export class Stability {
+  readonly #self: NodeId
+  readonly #heldBy = new Map<NodeId, number>()
+  #latest = 0
+
+  constructor(self: NodeId) {
+    this.#self = self
+  }
+
+  /** Numbers a change. */
+  next(): number {
+    this.#latest += 1
+    return this.#latest
+  }
+
+  /** That peer holds all that we hold now. */
+  equal(peer: NodeId): void {
+    this.#heldBy.set(peer, this.#latest)
+  }
+
+  forget(peer: NodeId): void {
+    this.#heldBy.delete(peer)
+  }
+
+  /** Every rostered node holds the changes up to this one; -1 when one was not met yet. */
+  stable(rostered: ReadonlySet<NodeId>): number {
+    let stable = this.#latest
+    for (const node of rostered) {
+      if (node !== this.#self) stable = Math.min(stable, this.#heldBy.get(node) ?? -1)
+    }
+    return stable
+  }
+}
