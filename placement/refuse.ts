@@ -40,13 +40,19 @@ export function pendingOf(
   k: number
 ): Pending | undefined {
   if (chooser.need === 0) return undefined
-  const refused: Partial<Record<PendingReason, number>> = {}
+  const counts = new Map<Check, number>()
   for (let n = 0; n < nodes.size; n++) {
     if (nodes.spec[n]?.schedulable !== true) continue
     const check = refusal(nodes, items, chooser, k, n)
-    if (check !== undefined) refused[check] = (refused[check] ?? 0) + 1
+    if (check !== undefined) counts.set(check, (counts.get(check) ?? 0) + 1)
   }
+  const refused: Partial<Record<PendingReason, number>> = {}
   let reason: PendingReason = 'no-nodes'
-  for (const check of CHECKS) if (refused[check] !== undefined) reason = check
+  for (const check of CHECKS) {
+    const count = counts.get(check)
+    if (count === undefined) continue
+    refused[check] = count
+    reason = check
+  }
   return { slot: undefined, node: undefined, count: chooser.need, reason, refused }
 }
