@@ -4,6 +4,7 @@
  * what it sees comes out as events, what it should do comes in as calls.
  */
 import './polyfill.ts'
+import { setMaxListeners } from 'node:events'
 import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/interface'
 import { encode, FrameError } from '../codec.ts'
 import { assert } from '../core/assert.ts'
@@ -97,6 +98,8 @@ export class MeshHost {
   #transports: Transports | undefined
 
   constructor(components: MeshHostComponents, init: MeshHostInit) {
+    // Every dial, knock and stream listens to it.
+    setMaxListeners(0, this.#stopping.signal)
     assert(init.meshKey.byteLength === 32, 'a mesh key has 32 bytes')
     this.#components = components
     this.#init = init

@@ -81,6 +81,12 @@ export class Links {
     return link === undefined ? undefined : this.#winner(link)
   }
 
+  /** Whether a connection is the one that stays should diallers cross. */
+  isPreferred(connection: Connection): boolean {
+    const outbound = this.#components.self < connection.remotePeer.toString()
+    return connection.direction === (outbound ? 'outbound' : 'inbound')
+  }
+
   /** A connection came up below; it has `helloTimeoutMs` to say hello. */
   met(connection: Connection): void {
     let settle!: (admitted: boolean) => void
@@ -197,9 +203,7 @@ export class Links {
 
   /** Both sides choose alike: dialled by the smaller id; of several such, the youngest. */
   #winner(link: Link): Connection {
-    const preferred = this.#components.self < link.peer ? 'outbound' : 'inbound'
-    const held =
-      link.held.findLast(one => one.connection.direction === preferred) ?? link.held.at(-1)
+    const held = link.held.findLast(one => this.isPreferred(one.connection)) ?? link.held.at(-1)
     return (held as Held).connection
   }
 

@@ -29,6 +29,8 @@ const SEEN_MS = 30_000
 const ID_BYTES = 16
 /** Linked peers that gossipsub has lost (its streams break on their own) are given back to it. */
 const UPKEEP_MS = 2_000
+/** gossipsub loses a peer whose stream moves: wait a moment for a crossing dial to show up. */
+const CROSSING_SETTLE_MS = 250
 const RATE: RateInit = {
   bytesPerSecond: 8 * 1024 * 1024,
   bytesBurst: 16 * 1024 * 1024,
@@ -96,15 +98,16 @@ export class Pubsub {
       },
       // One hop to everyone we are linked to; the mesh below is for those we are not.
       floodPublish: true,
-      D: 4,
-      Dlo: 3,
-      Dhi: 6,
+      // Each copy more than one costs every node some 500 bytes a message.
+      D: 3,
+      Dlo: 2,
+      Dhi: 4,
       Dout: 1,
-      Dscore: 2,
+      Dscore: 1,
       // Repair is anti-entropy's work; a little lazy gossip mends a mesh that has a hole.
-      Dlazy: 2,
+      Dlazy: 1,
       gossipFactor: 0,
-      mcacheGossip: 2,
+      mcacheGossip: 1,
       mcacheLength: 3,
       pruneBackoff: 10_000,
       scoreParams: {
@@ -165,8 +168,10 @@ export class Pubsub {
 
   /** A link opened, changed its connection, or closed. */
   onRoute(peer: NodeId, connection: Connection | undefined, id: PeerId): void {
-    if (connection !== undefined) this.#attach(connection)
-    else {
+    if (connection !== undefined) {
+      if (this.#components.links.isPreferred(connection)) this.#attach(connection)
+      else setTimeout(() => this.#attachBest(peer), CROSSING_SETTLE_MS).unref()
+    } else {
       this.#gates.delete(peer)
       void this.#topology?.onDisconnect?.(id)
     }
@@ -176,13 +181,14 @@ export class Pubsub {
     void this.#topology?.onConnect?.(connection.remotePeer, connection)
   }
 
+  #attachBest(peer: NodeId): void {
+    const best = this.#components.links.best(peer)
+    if (best !== undefined && this.#gossipsub?.streamsOutbound.has(peer) === false)
+      this.#attach(best)
+  }
+
   #attachMissing(): void {
-    const { links } = this.#components
-    for (const peer of links.peers()) {
-      const best = links.best(peer)
-      if (best !== undefined && this.#gossipsub?.streamsOutbound.has(peer) === false)
-        this.#attach(best)
-    }
+    for (const peer of this.#components.links.peers()) this.#attachBest(peer)
   }
 
   /** Hears from gossipsub whom it wants to know of, and lets only linked peers in. */
