@@ -78,7 +78,7 @@ export class Agent {
     this.#config = init.agent
     this.view = new View({ readSpec: components.readSpec })
     this.membership = new Membership(components, init.membership)
-    this.replica = new Replica(components, { self: this.self, boot: init.membership.boot })
+    this.replica = new Replica(components, { boot: init.membership.boot })
     this.placing = new Placing({ view: this.view }, { salt: init.mesh })
     this.slots = new Slots({ config: init.agent })
     this.pacing = new Pacing({ config: init.agent })

@@ -3,13 +3,7 @@
  * placer; unchanged input is recognised and costs nothing.
  */
 import type { NodeId } from '../../gossip/core/types.ts'
-import {
-  assignmentDigest,
-  Placer,
-  rank,
-  slots as slotNumbers,
-  ViewHash
-} from '../../placement/index.ts'
+import { type Explanation, Placer, rank, slots as slotNumbers } from '../../placement/index.ts'
 import type {
   ItemAssignment,
   PlacementChange,
@@ -30,42 +24,36 @@ export class Placing {
   readonly #view: View
   readonly #salt: string
   readonly #placer: Placer
-  readonly #hash: ViewHash
   readonly #nodes = new Map<NodeId, { readonly input: PlacementNode; readonly text: string }>()
   readonly #items = new Map<string, { readonly input: PlacementItem; readonly text: string }>()
-  #digest: string | undefined
 
   constructor(components: { view: View }, init: { salt: string }) {
-    const empty: PlacementInput = {
+    this.#view = components.view
+    this.#salt = init.salt
+    this.#placer = new Placer({
       salt: init.salt,
       version: PLACEMENT_VERSION,
       nodes: [],
       items: []
-    }
-    this.#view = components.view
-    this.#salt = init.salt
-    this.#placer = new Placer(empty)
-    this.#hash = new ViewHash(empty)
+    })
   }
 
   get viewHash(): string {
-    return this.#hash.value
+    return this.#placer.viewHash()
   }
 
   get digest(): string {
-    const digest = this.#digest ?? assignmentDigest(this.#placer.assignment())
-    this.#digest = digest
-    return digest
+    return this.#placer.digest()
   }
 
   /** Whole input, as `why` and an offline laptop need it. */
   input(): PlacementInput {
-    return {
-      salt: this.#salt,
-      version: PLACEMENT_VERSION,
-      nodes: [...this.#nodes.values()].map(entry => entry.input),
-      items: [...this.#items.values()].map(entry => entry.input)
-    }
+    return this.#placer.input()
+  }
+
+  /** Why an item is where it is, as placement recorded it. */
+  explain(item: string): Explanation | undefined {
+    return this.#placer.explain(item)
   }
 
   item(item: string): PlacementItem | undefined {
@@ -80,11 +68,7 @@ export class Placing {
     for (const uid of [...dirty.items].sort()) this.#itemChange(uid, changes)
     dirty.nodes.clear()
     dirty.items.clear()
-    if (changes.length === 0) return []
-    for (const change of changes) this.#hash.apply(change)
-    const changed = this.#placer.apply(changes)
-    this.#digest = undefined
-    return changed
+    return changes.length === 0 ? [] : this.#placer.apply(changes)
   }
 
   seats(item: string): ItemAssignment {

@@ -1,5 +1,5 @@
 /** `shoal why`: what placement itself recorded, in words. No second algorithm. */
-import { type Explanation, explain } from '../../placement/index.ts'
+import type { Explanation, NodeExplanation } from '../../placement/index.ts'
 import type { WhyView } from '../../src/api/types.ts'
 import type { WorkloadView } from '../agent/view.ts'
 import { reportWorkload } from '../report/allocations.ts'
@@ -8,26 +8,24 @@ import { nodeName, type ReportContext } from '../report/context.ts'
 export function reportWhy(context: ReportContext, workload: WorkloadView): WhyView {
   const { agent } = context
   const { spec } = workload.record
-  const explanation = explain(agent.placing.input(), workload.item)
+  const explanation = agent.placing.explain(workload.item)
   const targets = agent.placing.targets(workload)
-  const rank = agent.placing.rank(workload.item)
-  const seated = new Set(targets.values())
-  const takeover = [...targets].sort(([a], [b]) => a - b)
+  const takeover = explanation?.takeover ?? []
   return {
     workload: { project: spec.project, name: spec.name, uid: workload.uid },
     inputDigest: agent.placing.digest,
     viewHash: agent.placing.viewHash,
     lines: lines(context, workload, explanation),
-    takeover: takeover.map(([slot, node]) => {
-      const next = rank.find(other => other !== node && !seated.has(other))
-      const fallback = rank.find(other => other !== node)
-      const found = next ?? fallback
-      return {
-        slot,
-        node: nodeName(context, node),
-        next: found === undefined || workload.sticky ? null : nodeName(context, found)
-      }
-    }),
+    takeover: [...targets]
+      .sort(([a], [b]) => a - b)
+      .map(([slot, node]) => {
+        const next = takeover.find(other => other !== node)
+        return {
+          slot,
+          node: nodeName(context, node),
+          next: next === undefined || workload.sticky ? null : nodeName(context, next)
+        }
+      }),
     explanation
   }
 }
@@ -51,8 +49,49 @@ function lines(
     const reason = row.reason === '' ? '' : ` (${row.reason})`
     out.push(`slot ${row.slot}: ${row.state} ${where}${reason}`)
   }
-  for (const verdict of explanation?.nodes ?? []) {
-    out.push(`node ${nodeName(context, verdict.node)}: ${JSON.stringify(verdict)}`)
-  }
+  for (const node of explanation?.nodes ?? []) out.push(nodeLine(context, node))
   return out
+}
+
+function nodeLine(context: ReportContext, node: NodeExplanation): string {
+  const name = nodeName(context, node.node)
+  const score = `score ${node.score.toFixed(6)}`
+  const load = `load ${Math.round(node.load.used)} of ${Math.round(node.load.limit)}`
+  switch (node.verdict) {
+    case 'chosen': {
+      const pinned = node.pinned > 0 ? `, ${node.pinned} pinned` : ''
+      return `node ${name}: chosen for ${node.seats}${pinned} (${score}, ${load})`
+    }
+    case 'standby':
+      return `node ${name}: standby, others rank better (${score}, ${load})`
+    case 'refused':
+      return `node ${name}: refused, ${refusalText(node)} (${score}, ${load})`
+  }
+}
+
+function refusalText(node: NodeExplanation): string {
+  switch (node.reason) {
+    case 'cpu':
+      return `cpu: ${node.cpuMillis.used}m used and ${node.cpuMillis.wanted}m wanted of ${node.cpuMillis.limit}m`
+    case 'memory':
+      return `memory: ${node.memoryMiB.used} MiB used and ${node.memoryMiB.wanted} wanted of ${node.memoryMiB.limit}`
+    case 'port':
+      return `host port ${node.port ?? ''} is taken`
+    case 'filter':
+      return 'a constraint does not match'
+    case 'avoid':
+      return 'it failed there'
+    case 'draining':
+      return 'it is draining'
+    case 'maxPerNode':
+      return 'it has as many as one node may have'
+    case 'zone':
+      return 'its zone has its share'
+    case 'round':
+      return 'another node has fewer'
+    case 'level':
+      return 'it is busier than nodes that were enough'
+    default:
+      return node.reason ?? 'unknown'
+  }
 }

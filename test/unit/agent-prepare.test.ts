@@ -14,6 +14,13 @@ function prepared(view: View, submission: Submission): Prepared {
   return result
 }
 
+/** The record that the first write carries. */
+function written(result: Prepared): WorkloadRecord {
+  const value = result.writes[0]?.value
+  if (value === undefined || value === null) throw new Error('nothing was written')
+  return value as WorkloadRecord
+}
+
 const apply = (...workloads: ReturnType<typeof spec>[]): Submission => ({
   kind: 'apply',
   project: 'demo',
@@ -26,7 +33,7 @@ test('a new workload gets generation 1 and the same uid wherever the client retr
   const second = prepared(viewOf(['a', 'b']), apply(spec()))
   equal(first.writes[0]?.uid, second.writes[0]?.uid)
   equal(first.writes[0]?.uid.length, 32)
-  equal((first.writes[0]?.value as WorkloadRecord).generation, 1)
+  equal(written(first).generation, 1)
 })
 
 test('an equal spec writes nothing', () => {
@@ -38,10 +45,10 @@ test('an equal spec writes nothing', () => {
 test('a changed template raises the generation, a changed count does not', () => {
   const view = viewOf(['a'], [spec()])
   const scaled = prepared(view, apply(spec({ replicas: 5 })))
-  equal((scaled.writes[0]?.value as WorkloadRecord).generation, 1)
+  equal(written(scaled).generation, 1)
   equal(scaled.changes[0]?.fields, ['replicas'])
   const rolled = prepared(view, apply(spec({ env: { A: '1' } })))
-  equal((rolled.writes[0]?.value as WorkloadRecord).generation, 2)
+  equal(written(rolled).generation, 2)
   equal(rolled.writes[0]?.uid, 'u0')
 })
 
@@ -63,7 +70,7 @@ test('prune removes what is not in the file any more, and only of its project', 
 test('a grouped service that is scaled leaves its group', () => {
   const view = viewOf(['a'], [spec({ group: 'demo' })])
   const scale: Submission = { kind: 'scale', project: 'demo', name: 'web', replicas: 3 }
-  const value = prepared(view, scale).writes[0]?.value as WorkloadRecord
+  const value = written(prepared(view, scale))
   equal([value.spec.group, value.spec.replicas], [undefined, 3])
 })
 
