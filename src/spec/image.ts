@@ -4,8 +4,8 @@ import { broken, type Parsed, parsed } from './units.ts'
 export const IMAGE_RULE =
   'an image is [host[:port]/]name[:tag][@sha256:digest], the name in lower case'
 export const IMAGE_LENGTH_MAX = 512
-const HOST =
-  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,62})(?:\.[a-zA-Z0-9-]{1,63}){0,10}|\[[0-9a-fA-F:]{2,45}\])(?::\d{1,5})?$/
+const HOST_NAME = /^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}(?:\.[a-zA-Z0-9-]{1,63}){0,10}(?::\d{1,5})?$/
+const HOST_ADDRESS = /^\[[0-9a-fA-F:]{2,45}\](?::\d{1,5})?$/
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|__?|-{1,16})[a-z0-9]+)*$/
 const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^sha256:[0-9a-f]{64}$/
@@ -28,7 +28,8 @@ export function parseImage(text: string): Parsed<string> {
   const hasHost =
     components.length > 1 && (first === 'localhost' || /[.:]/.test(first) || /[A-Z]/.test(first))
   if (hasHost) {
-    if (!HOST.test(first)) return broken(`the host is not valid; ${IMAGE_RULE}`)
+    if (!HOST_NAME.test(first) && !HOST_ADDRESS.test(first))
+      return broken(`the host is not valid; ${IMAGE_RULE}`)
     components.shift()
   }
   if (!components.every(component => component.length <= 255 && COMPONENT.test(component)))

@@ -94,7 +94,10 @@ const volumeSchema = z.discriminatedUnion('kind', [
       target,
       readOnly: z.boolean(),
       shared: z.boolean(),
-      driver: z.literal('local').exactOptional(),
+      driver: z
+        .string()
+        .refine((driver): boolean => driver === 'local', 'local is the one driver')
+        .exactOptional(),
       driverOptions: driverOptions.exactOptional()
     })
     .readonly(),

@@ -146,6 +146,7 @@ export function checkIsolation(services: readonly Related[], options: CheckOptio
     return
   }
   const message = `not supported: networks keep services apart that would reach each other: ${who}`
-  const hint = `give them a common network, or accept it with --allow-unsupported=${NETWORK_ISOLATION}`
+  const accept = `--allow-unsupported=${NETWORK_ISOLATION}`
+  const hint = `give them a common network, or accept it with ${accept}`
   report.error('UNSUPPORTED', at, path, message, hint)
 }
