@@ -2,6 +2,7 @@
  * The composition root: every part of a daemon is made and joined here, and nowhere else.
  */
 import { rm } from 'node:fs/promises'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { codec } from '../gossip/codec.ts'
 import { membershipConfig } from '../gossip/core/membership/config.ts'
@@ -18,6 +19,7 @@ import type { RuntimeName, WorkloadSpec } from '../src/spec/workload.ts'
 import { Agent } from './agent/agent.ts'
 import type { AgentEvent, AgentInput } from './agent/api.ts'
 import { AGENT_PRESETS } from './agent/config.ts'
+import { EIGHTHS_FULL, LoadFactor } from './agent/load-factor.ts'
 import { PLACEMENT_VERSION } from './agent/placing.ts'
 import type { NodeInfo } from './agent/records.ts'
 import { EventLog } from './api/event-log.ts'
@@ -47,6 +49,7 @@ const ALARMS_MAX = 32
 const RESTART_MS = 30_000
 const GOODBYE_MS = 100
 const TOKEN_ADDRESSES_MAX = 8
+const LOAD_SAMPLE_MS = 5_000
 
 export interface DaemonComponents {
   readonly options: DaemonOptions
@@ -70,6 +73,9 @@ export class Daemon {
   #events!: EventLog
   #runtimes!: ReadonlyMap<RuntimeName, Runtime>
   #info!: NodeInfo
+  #writes!: Writes
+  #context!: ReportContext
+  #loadTimer: NodeJS.Timeout | undefined
   #api: ApiServer | undefined
   #viewSinceMs = 0
   #joinFailure = ''
@@ -110,13 +116,14 @@ export class Daemon {
     this.#driver.listen()
     const persisted = await this.#store.read('')
     this.#input({ kind: 'start', persisted, amnesiac: this.#store.amnesiac !== undefined })
-    this.#input({ kind: 'info', info: this.#info, eighths: 8 })
+    this.#input({ kind: 'info', info: this.#info, eighths: EIGHTHS_FULL })
     const announced = this.#host.addresses()
     this.#input({ kind: 'membership', command: { kind: 'addresses', addresses: announced } })
     if (addresses.length > 0) {
       this.#input({ kind: 'membership', command: { kind: 'join', addresses } })
     }
     this.#executor.start()
+    this.#sampleLoad()
     log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses: announced }, 'listening')
   }
 
@@ -131,6 +138,7 @@ export class Daemon {
 
   async #close(): Promise<void> {
     this.#abort.abort()
+    clearInterval(this.#loadTimer)
     this.#executor.stop()
     await this.#driver.stop()
     await this.#api?.close()
@@ -198,8 +206,18 @@ export class Daemon {
     )
   }
 
-  #writes!: Writes
-  #context!: ReportContext
+  /** This node's own load, in rare steps, for everybody's placement. */
+  #sampleLoad(): void {
+    const factor = new LoadFactor({ nowMs: this.#clock.nowMs() })
+    let published = EIGHTHS_FULL
+    this.#loadTimer = setInterval(() => {
+      const perCore = (loadavg()[0] ?? 0) / availableParallelism()
+      const eighths = factor.sample(perCore, this.#clock.nowMs())
+      if (eighths === published) return
+      published = eighths
+      this.#input({ kind: 'info', info: this.#info, eighths })
+    }, LOAD_SAMPLE_MS)
+  }
 
   async #serve(): Promise<void> {
     const { options, version, log } = this.#c

@@ -5,6 +5,7 @@
 import type { LeaveAnswer } from '../src/api/types.ts'
 import type { Agent } from './agent/agent.ts'
 import type { AgentInput } from './agent/api.ts'
+import { EIGHTHS_FULL } from './agent/load-factor.ts'
 import { volumeNames } from './agent/prepare.ts'
 import type { NodeInfo } from './agent/records.ts'
 import type { Log } from './log.ts'
@@ -52,7 +53,7 @@ export async function leaveMesh(
   const { agent, input, log } = components
   const notes: string[] = []
   input({ kind: 'membership', command: { kind: 'phase', phase: 'draining' } })
-  input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: 8 })
+  input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: EIGHTHS_FULL })
   const others = [...agent.view.members.keys()].some(
     id => id !== agent.self && agent.view.living(id)
   )
