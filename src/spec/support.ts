@@ -10,7 +10,7 @@ import { type SupportRow, type SupportSection, under } from './support/row.ts'
 import { SERVICE } from './support/service.ts'
 import { TOP, X_SHOAL } from './support/top.ts'
 
-export type { Loss, SupportRow, SupportStatus } from './support/row.ts'
+export type { SupportRow } from './support/row.ts'
 
 export const SUPPORT: SupportSection = {
   ...TOP,

@@ -33,10 +33,10 @@ test('files below the project are read, missing ones are undefined', async conte
   is(await read(join(app, 'none')), undefined)
 })
 
-test('directories, FIFOs, links out of the project and wrong bytes have plain causes', async context => {
+test('what is no plain file below the project has a plain cause', async context => {
   const root = project(context)
   const app = join(root, 'app')
-  execFileSync('mkfifo', [join(app, 'pipe')])
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$1"', 'sh', join(app, 'pipe')])
   symlinkSync(join(root, 'secret'), join(app, 'link'))
   writeFileSync(join(app, 'nul'), 'A=\0\n')
   writeFileSync(join(app, 'big'), Buffer.alloc(1024 * 1024 + 1))

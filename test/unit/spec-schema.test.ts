@@ -11,7 +11,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('spec schema')
 
-// Equal types, not just assignable ones: a missing key, a wider type or a lost `?` does not compile.
+// Equal types, not just assignable ones: a missing key, a wider type or a lost `?` shows.
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Flat<T> = T extends (infer I)[] | readonly (infer I)[]
   ? readonly Flat<I>[]

@@ -14,7 +14,7 @@ test('every row says what happens, and every refusal why', () => {
   }
 })
 
-test('a refused key is an error with the way to accept its loss, and a warning once accepted', async () => {
+test('a refused key is an error, and a warning once its loss is accepted', async () => {
   const text = image('privileged: true')
   await expectLines([
     [

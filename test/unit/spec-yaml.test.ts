@@ -121,9 +121,10 @@ test('an alias bomb and 10,000 levels end at a named limit in under 100 ms', () 
     ['brackets', ']'.repeat(50_000), /INVALID.*not valid YAML/]
   ]
   for (const [name, text, wanted] of hostile) {
-    const startMs = performance.now()
+    const start = process.cpuUsage()
     const found = lines(text)
-    const elapsedMs = performance.now() - startMs
+    const { user, system } = process.cpuUsage(start)
+    const elapsedMs = (user + system) / 1_000
     ok(wanted.test(found[0] ?? ''), `${name}: ${found[0]}`)
     ok(elapsedMs < 100, `${name} took ${elapsedMs.toFixed(0)} ms`)
   }
