@@ -31,7 +31,7 @@ import {
   RuntimeFailure,
   type RuntimeStatus
 } from './runtime.ts'
-import { KeyedLock, mapLimited } from './wait.ts'
+import { KeyedLock, mapLimited, onAbort } from './wait.ts'
 
 const INSPECT_PARALLEL_MAX = 8
 /** An adoption, a removal of what is in the way, one more try. */
@@ -248,14 +248,14 @@ export class DockerRuntime implements Runtime {
     const request = { path: `/containers/${id}/logs`, method: 'GET', query } as const
     const ended = new AbortController()
     const end = (): void => ended.abort(signal.reason)
-    signal.addEventListener('abort', end, { once: true })
+    const release = onAbort(signal, end)
     try {
       const body = await this.#engine.stream('logs', request, ended.signal)
       yield* readLogs(body, own.info.Config.Tty, ended.signal)
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {
-      signal.removeEventListener('abort', end)
+      release()
       ended.abort()
     }
   }

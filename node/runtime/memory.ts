@@ -1,191 +1,32 @@
 /**
- * A runtime without an engine: for tests and the simulator. All time comes from the clock it is
- * given; nothing is random. The `MemoryEngine` is the host and outlives the `MemoryRuntime`s, as an
- * engine outlives a daemon.
+ * A runtime without an engine: for tests and the simulator. Nothing in it is random and no time but
+ * its engine's clock is used.
  */
 import { hasLocalData, type WorkloadSpec } from '../../src/spec/workload.ts'
-import { instanceName, type Owner } from './labels.ts'
+import type { Owner } from './labels.ts'
 import {
-  type HealthState,
+  EXIT_KILLED,
+  EXIT_TERMINATED,
+  type MemoryEngine,
+  type MemoryEntry
+} from './memory/engine.ts'
+import {
   type Instance,
   type InstanceMark,
-  type InstanceState,
   type LogLine,
   type LogOptions,
   type Runtime,
   RuntimeFailure,
   type RuntimeStatus
 } from './runtime.ts'
+import { onAbort } from './wait.ts'
 
-export interface MemoryClock {
-  /** Milliseconds, monotonic. */
-  nowMs(): number
-  /** Wall clock in milliseconds since 1970, for display. */
-  wallMs(): number
-  /** Calls `task` once, `afterMs` later. */
-  schedule(afterMs: number, task: () => void): void
-}
-
-/** What a start of one run does; every part is optional. */
-export interface MemoryBehaviour {
-  readonly startLatencyMs?: number
-  /** Until a health check passes; undefined never does. */
-  readonly healthyAfterMs?: number
-  /** Ends by itself. */
-  readonly exit?: { readonly afterMs: number; readonly code: number }
-  /** Refuses to start. */
-  readonly failure?: RuntimeFailure
-  /** Does not end on its stop signal: takes the whole grace. */
-  readonly ignoresSignal?: boolean
-  readonly output?: readonly Pick<LogLine, 'stream' | 'line'>[]
-}
-
-export interface MemoryEngineInit {
-  /** What a start does. `run` counts from 1. */
-  readonly behave?: (spec: WorkloadSpec, mark: InstanceMark, run: number) => MemoryBehaviour
-  /** Paths that exist on this host, for binds. Default: all. */
-  readonly exists?: (path: string) => boolean
-}
-
-export const EXIT_TERMINATED = 143
-export const EXIT_KILLED = 137
-const LOG_LINES_MAX = 10_000
-
-interface Entry {
-  readonly id: string
-  readonly owner: Owner
-  readonly mark: InstanceMark
-  readonly spec: WorkloadSpec
-  run: number
-  state: InstanceState
-  health: HealthState
-  exitCode: number | undefined
-  startedMs: number
-  startedAt: string | undefined
-  behaviour: MemoryBehaviour
-  readonly lines: LogLine[]
-}
-
-/** One host: its instances, its volumes, whether its engine answers. */
-export class MemoryEngine {
-  readonly clock: MemoryClock
-  readonly #init: MemoryEngineInit
-  readonly entries = new Map<string, Entry>()
-  readonly volumes = new Map<string, Owner & { readonly name: string; readonly project: string }>()
-  readonly #listeners = new Set<() => void>()
-  #sequence = 0
-  #isUp = true
-
-  constructor(components: { readonly clock: MemoryClock }, init: MemoryEngineInit = {}) {
-    this.clock = components.clock
-    this.#init = init
-  }
-
-  get isUp(): boolean {
-    return this.#isUp
-  }
-
-  /** The engine's answer to calls; instances run on while it is down. */
-  setUp(isUp: boolean): void {
-    this.#isUp = isUp
-    this.notify()
-  }
-
-  /** An instance ends by itself, or somebody kills it. */
-  end(id: string, code: number): void {
-    const entry = this.entries.get(id)
-    if (entry?.state !== 'running') return
-    entry.state = 'exited'
-    entry.exitCode = code
-    entry.health = 'none'
-    this.notify()
-  }
-
-  setHealth(id: string, health: HealthState): void {
-    const entry = this.entries.get(id)
-    if (entry?.state !== 'running') return
-    entry.health = health
-    this.notify()
-  }
-
-  write(id: string, stream: LogLine['stream'], line: string): void {
-    const entry = this.entries.get(id)
-    if (entry === undefined) return
-    entry.lines.push({ stream, time: new Date(this.clock.wallMs()).toISOString(), line })
-    if (entry.lines.length > LOG_LINES_MAX) entry.lines.shift()
-    this.notify()
-  }
-
-  /** The host loses power: everything that ran has ended, volumes stay. */
-  crash(): void {
-    for (const id of [...this.entries.keys()].sort()) this.end(id, EXIT_KILLED)
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
-
-  notify(): void {
-    for (const listener of [...this.#listeners]) listener()
-  }
-
-  exists(path: string): boolean {
-    return this.#init.exists?.(path) ?? true
-  }
-
-  create(owner: Owner, spec: WorkloadSpec, mark: InstanceMark): Entry {
-    const entry: Entry = {
-      id: `${instanceName(mark)}:${++this.#sequence}`,
-      owner,
-      mark,
-      spec,
-      run: 0,
-      state: 'created',
-      health: 'none',
-      exitCode: undefined,
-      startedMs: 0,
-      startedAt: undefined,
-      behaviour: {},
-      lines: []
-    }
-    this.entries.set(entry.id, entry)
-    return entry
-  }
-
-  /** Resolves when it runs. Throws the failure of its behaviour. */
-  async run(entry: Entry): Promise<void> {
-    const run = ++entry.run
-    const { clock } = this
-    entry.behaviour = this.#init.behave?.(entry.spec, entry.mark, run) ?? {}
-    const { startLatencyMs = 0, failure, healthyAfterMs, exit, output = [] } = entry.behaviour
-    if (startLatencyMs > 0)
-      await new Promise<void>(resolve => clock.schedule(startLatencyMs, resolve))
-    if (failure !== undefined) throw failure
-    if (this.entries.get(entry.id) !== entry || entry.run !== run)
-      throw new RuntimeFailure('transient', `${entry.id} was removed while it started`)
-    entry.state = 'running'
-    entry.exitCode = undefined
-    entry.health = entry.spec.health === undefined ? 'none' : 'starting'
-    entry.startedMs = clock.nowMs()
-    entry.startedAt = new Date(clock.wallMs()).toISOString()
-    for (const { stream, line } of output) this.write(entry.id, stream, line)
-    const still = (task: () => void) => () => {
-      if (entry.run === run && this.entries.get(entry.id) === entry) task()
-    }
-    if (healthyAfterMs !== undefined && entry.spec.health !== undefined)
-      clock.schedule(
-        healthyAfterMs,
-        still(() => this.setHealth(entry.id, 'healthy'))
-      )
-    if (exit !== undefined)
-      clock.schedule(
-        exit.afterMs,
-        still(() => this.end(entry.id, exit.code))
-      )
-    this.notify()
-  }
-}
+export {
+  type MemoryBehaviour,
+  type MemoryClock,
+  MemoryEngine,
+  type MemoryEngineInit
+} from './memory/engine.ts'
 
 export class MemoryRuntime implements Runtime {
   readonly name = 'memory'
@@ -213,14 +54,14 @@ export class MemoryRuntime implements Runtime {
     throw new RuntimeFailure('transient', 'memory: the engine is down')
   }
 
-  #mine(): Entry[] {
+  #mine(): MemoryEntry[] {
     const { mesh, node } = this.#owner
     return [...this.#ask().entries.values()]
       .filter(entry => entry.owner.mesh === mesh && entry.owner.node === node)
       .sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  #instance(entry: Entry): Instance {
+  #instance(entry: MemoryEntry): Instance {
     const running = entry.state === 'running'
     return {
       id: entry.id,
@@ -247,7 +88,7 @@ export class MemoryRuntime implements Runtime {
         unsubscribe()
         resolve()
       }
-      signal.addEventListener('abort', end, { once: true })
+      onAbort(signal, end)
     })
   }
 
@@ -305,11 +146,11 @@ export class MemoryRuntime implements Runtime {
     }
   }
 
-  #find(id: string): Entry | undefined {
+  #find(id: string): MemoryEntry | undefined {
     return this.#mine().find(entry => entry.id === id)
   }
 
-  #need(id: string): Entry {
+  #need(id: string): MemoryEntry {
     const entry = this.#find(id)
     if (entry === undefined) throw new RuntimeFailure('transient', `${id} is gone`)
     return entry
@@ -353,7 +194,7 @@ export class MemoryRuntime implements Runtime {
   }
 
   async *#follow(
-    entry: Entry,
+    entry: MemoryEntry,
     last: LogLine | undefined,
     signal: AbortSignal
   ): AsyncGenerator<LogLine> {
@@ -374,11 +215,11 @@ export class MemoryRuntime implements Runtime {
     return new Promise(resolve => {
       const done = (): void => {
         unsubscribe()
-        signal.removeEventListener('abort', done)
+        release()
         resolve()
       }
       const unsubscribe = this.#engine.subscribe(done)
-      signal.addEventListener('abort', done, { once: true })
+      const release = onAbort(signal, done)
     })
   }
 

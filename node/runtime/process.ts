@@ -4,18 +4,20 @@
  * always (boot id, pid, start time): a pid that was given away is never signalled.
  */
 import { existsSync, watch as watchFile } from 'node:fs'
-import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { delimiter, join, resolve } from 'node:path'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { instanceName, type Owner } from './labels.ts'
 import { HealthMonitors } from './process/health.ts'
 import { launch, settled } from './process/launch.ts'
 import { readProcessLogs } from './process/logs.ts'
-import { baseEnv, type Prepared, prepare, readVolumeMark, unenforced } from './process/prepare.ts'
-import { ageMs, isAlive, linuxProc, type Proc } from './process/proc.ts'
+import { observe, requireTools, shimLives } from './process/observe.ts'
+import { baseEnv, type Prepared, prepare, unenforced } from './process/prepare.ts'
+import { linuxProc, type Proc } from './process/proc.ts'
 import { Record, type RecordState, writeWhole } from './process/record.ts'
 import { LOG_BYTES_MAX, LOG_FILES_MAX, SHIM, SHIM_FILE } from './process/shim.ts'
 import { stopRecord } from './process/stop.ts'
+import { ownVolumes } from './process/volume.ts'
 import {
   type HealthState,
   type Instance,
@@ -42,10 +44,21 @@ export interface ProcessRuntimeComponents {
   readonly proc?: Proc
 }
 
+export interface ProcessInspection {
+  readonly id: string
+  readonly directory: string
+  readonly node: string
+  readonly mark: InstanceMark
+  readonly state: RecordState
+  readonly command: readonly string[]
+  /** Names only. */
+  readonly environment: readonly string[]
+  readonly notEnforced: readonly string[]
+}
+
 export const DEFAULT_SHELL = ['/bin/sh'] as const
 /** How often the watch looks for ends that nobody rang the bell for (a shim that was killed). */
 const WATCH_POLL_MS = 1_000
-const TOOLS = ['setsid', 'mkfifo', 'mv', 'rm', 'wc', 'cat'] as const
 
 export class ProcessRuntime implements Runtime {
   readonly name = 'process'
@@ -351,7 +364,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   /** The record as it is on disk, without the values of environment variables. */
-  async inspect(id: string): Promise<unknown> {
+  async inspect(id: string): Promise<ProcessInspection> {
     const record = await this.#need(id)
     const { spec, mark, node } = record.file
     return {
@@ -366,54 +379,9 @@ export class ProcessRuntime implements Runtime {
     }
   }
 
-  async volumes(
+  volumes(
     _signal: AbortSignal
   ): Promise<readonly { readonly name: string; readonly project: string }[]> {
-    const found: { name: string; project: string }[] = []
-    for (const project of (await readdir(this.#volumeRoot).catch(() => [])).sort()) {
-      const files = await readdir(join(this.#volumeRoot, project)).catch(() => [])
-      for (const file of files.sort()) {
-        if (!file.startsWith('.') || !file.endsWith('.json')) continue
-        const mark = await readVolumeMark(join(this.#volumeRoot, project, file))
-        if (mark?.mesh === this.#owner.mesh && mark.node === this.#owner.node)
-          found.push({ name: mark.name, project: mark.project })
-      }
-    }
-    return found
+    return ownVolumes(this.#volumeRoot, this.#owner)
   }
-}
-
-async function requireTools(): Promise<void> {
-  const places = (baseEnv()['PATH'] ?? '').split(delimiter)
-  for (const tool of TOOLS) {
-    const tries = await Promise.all(
-      places.map(place =>
-        access(join(place, tool)).then(
-          () => true,
-          () => false
-        )
-      )
-    )
-    if (!tries.includes(true)) throw new Error(`the program ${tool} is missing`)
-  }
-}
-
-function shimLives(proc: Proc, state: RecordState): boolean {
-  return state.shim !== undefined && isAlive(proc, state.shim)
-}
-
-type Observed = Pick<Instance, 'state' | 'exitCode' | 'runningMs' | 'startedAt'>
-
-/** What the record and the kernel say together. */
-function observe(proc: Proc, state: RecordState): Observed {
-  const { shim, workload, exitCode } = state
-  const nothing = { exitCode: undefined, runningMs: 0, startedAt: shim?.startedAt }
-  if (shim === undefined) return { ...nothing, state: 'created' }
-  if (exitCode !== undefined) return { ...nothing, state: 'exited', exitCode }
-  if (workload === undefined) return { ...nothing, state: 'created' }
-  if (isAlive(proc, workload))
-    return { ...nothing, state: 'running', runningMs: ageMs(proc, workload) }
-  // It has ended and the shim is about to write how; with the shim gone too, nobody knows.
-  if (isAlive(proc, shim)) return { ...nothing, state: 'running' }
-  return { ...nothing, state: 'exited' }
 }

@@ -40,6 +40,7 @@ export interface LogOptions {
   readonly follow: boolean
   /** Last n lines first; undefined is all that is kept. */
   readonly tail: number | undefined
+  /** Wall clock, milliseconds since 1970: lines from then on. */
   readonly sinceMs: number | undefined
 }
 
@@ -54,8 +55,10 @@ export interface Runtime {
   /** Calls `changed` whenever something may have changed (level-triggered; may be spurious).
    * Resolves when the signal aborts; survives engine restarts by itself. */
   watch(changed: () => void, signal: AbortSignal): Promise<void>
-  /** Creates and starts; adopts an existing instance with the same (uid, slot, generation);
-   * replaces an exited one of another generation. Image: present, else pulled. */
+  /** Creates and starts; adopts an existing instance with the same (uid, slot, generation), as it is
+   * (also an exited one: `restart` is another decision) and with the claim it was started with;
+   * replaces an exited one of another generation, and refuses (transient) while that one runs.
+   * Image: present, else pulled. */
   start(spec: WorkloadSpec, mark: InstanceMark, signal: AbortSignal): Promise<Instance>
   /** Stop signal, grace, then SIGKILL; removes the instance, keeps its volumes. Idempotent. */
   stop(
@@ -70,7 +73,8 @@ export interface Runtime {
   logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
   /** The runtime's own description (docker inspect), for `shoal inspect`. */
   inspect(id: string, signal: AbortSignal): Promise<unknown>
-  /** Local volumes that carry this mesh's mark. */
+  /** Local volumes that carry this mesh's mark; `name` is the spec's (an engine calls it
+   * `<project>_<name>`). */
   volumes(
     signal: AbortSignal
   ): Promise<readonly { readonly name: string; readonly project: string }[]>

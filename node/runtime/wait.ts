@@ -2,7 +2,18 @@
  * Waiting with limits: every call to an engine has a deadline and listens to its caller's signal.
  * Linked by hand instead of `AbortSignal.any`, which keeps its sources alive on Node 20.
  */
+import { setMaxListeners } from 'node:events'
 import { RuntimeFailure } from './runtime.ts'
+
+/**
+ * Calls `task` when the signal aborts; returns how to take that back. Does nothing for one that has
+ * aborted. A daemon's one signal carries many waits at once, and that is no leak.
+ */
+export function onAbort(signal: AbortSignal, task: () => void): () => void {
+  setMaxListeners(0, signal)
+  signal.addEventListener('abort', task, { once: true })
+  return () => signal.removeEventListener('abort', task)
+}
 
 /** Resolves after `ms`, or at once when the signal aborts. Never throws. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -13,11 +24,11 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     }
     const done = (): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', done)
+      release()
       resolve()
     }
     const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
+    const release = onAbort(signal, done)
   })
 }
 
@@ -43,7 +54,7 @@ export function within<T>(limit: Limit, work: (signal: AbortSignal) => Promise<T
     const inner = new AbortController()
     const settle = (finish: () => void): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
+      release()
       finish()
     }
     const aborted = (): void => {
@@ -55,7 +66,7 @@ export function within<T>(limit: Limit, work: (signal: AbortSignal) => Promise<T
       settle(() => reject(failure))
       inner.abort(failure)
     }, timeoutMs)
-    signal.addEventListener('abort', aborted, { once: true })
+    const release = onAbort(signal, aborted)
     work(inner.signal).then(
       value => settle(() => resolve(value)),
       error => settle(() => reject(error))

@@ -7,30 +7,16 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
-
-type Dict = Record<string, string>
-
-interface CreateBody {
-  readonly Image: string
-  readonly Cmd?: readonly string[]
-  readonly Labels?: Dict
-  readonly Healthcheck?: unknown
-  readonly HostConfig?: {
-    readonly NetworkMode?: string
-    readonly Mounts?: readonly { readonly Type: string; readonly Source: string }[]
-  }
-}
-
-export interface FakeContainer {
-  readonly id: string
-  readonly name: string
-  readonly body: CreateBody
-  status: 'created' | 'running' | 'exited'
-  exitCode: number
-  startedAt: string
-  health: string | undefined
-  lines: { readonly kind: 1 | 2; readonly time: string; readonly text: string }[]
-}
+import {
+  type CreateBody,
+  type Dict,
+  type FakeContainer,
+  type Filters,
+  inspectOf,
+  matches,
+  parseFilters,
+  send
+} from './fake-docker-parts.ts'
 
 /** What a container's command does: `['exit', '3']`, `['print', …]`, `['stubborn']`, else waits. */
 export type FakeProgram = 'exit' | 'print' | 'stubborn' | 'wait'
@@ -369,46 +355,5 @@ export class FakeDocker {
     if (query.get('follow') !== 'true' || container.status !== 'running') answer.end()
     else void this.#wait(container).then(() => answer.end())
     return undefined
-  }
-}
-
-interface Filters {
-  readonly label?: readonly string[]
-  readonly event?: readonly string[]
-}
-
-function parseFilters(text: string | null): Filters {
-  return text === null ? {} : (JSON.parse(text) as Filters)
-}
-
-function matches(labels: Dict, filters: Filters): boolean {
-  return (filters.label ?? []).every(pair => {
-    const at = pair.indexOf('=')
-    return labels[pair.slice(0, at)] === pair.slice(at + 1)
-  })
-}
-
-function send(answer: ServerResponse, status: number, body: unknown): void {
-  if (typeof body === 'string') answer.writeHead(status).end(body)
-  else {
-    answer.writeHead(status, { 'content-type': 'application/json' })
-    answer.end(body === undefined ? undefined : JSON.stringify(body))
-  }
-}
-
-function inspectOf(container: FakeContainer): object {
-  const { id, name, body, status, exitCode, startedAt, health } = container
-  return {
-    Id: id,
-    Name: `/${name}`,
-    Config: { ...body, Tty: false },
-    HostConfig: body.HostConfig,
-    State: {
-      Status: status,
-      Running: status === 'running',
-      ExitCode: exitCode,
-      StartedAt: startedAt,
-      ...(health === undefined ? {} : { Health: { Status: health } })
-    }
   }
 }

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import Docker from 'dockerode'
 import { type FailureKind, RuntimeFailure } from '../runtime.ts'
-import { within } from '../wait.ts'
+import { onAbort, within } from '../wait.ts'
 import { type AddressInput, candidateHosts, modemOptions } from './address.ts'
 import { negotiate } from './negotiate.ts'
 
@@ -127,17 +127,17 @@ export class Engine {
     const label = `docker: ${what}`
     const ended = new AbortController()
     const end = (): void => ended.abort(signal.reason)
-    signal.addEventListener('abort', end, { once: true })
+    const release = onAbort(signal, end)
     try {
       const body = await within({ what: label, timeoutMs: this.timeouts.callMs, signal }, () =>
         dialStream(docker, request, ended.signal)
       )
-      body.once('close', () => signal.removeEventListener('abort', end))
+      body.once('close', release)
       // Without a listener an aborted body would take the whole process down.
       body.on('error', () => undefined)
       return body
     } catch (error) {
-      signal.removeEventListener('abort', end)
+      release()
       ended.abort()
       if (signal.aborted) throw error
       const failure = asFailure(label, error)

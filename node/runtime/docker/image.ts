@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ImageInspectOptions } from 'dockerode'
 import { RuntimeFailure } from '../runtime.ts'
+import { onAbort } from '../wait.ts'
 import { type Engine, statusOf } from './engine.ts'
 
 const PROGRESS_LINE_BYTES_MAX = 1024 * 1024
@@ -47,7 +48,7 @@ async function pullImage(engine: Engine, image: string, signal: AbortSignal): Pr
   let body: IncomingMessage
   const idle = new AbortController()
   const stop = (): void => idle.abort(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
+  const release = onAbort(signal, stop)
   try {
     body = await engine.stream(
       `pull ${image}`,
@@ -62,7 +63,7 @@ async function pullImage(engine: Engine, image: string, signal: AbortSignal): Pr
     const kind = statusOf(error) === undefined ? 'transient' : 'permanent'
     throw new RuntimeFailure(kind, `image ${image} is missing here; ${words}`, error)
   } finally {
-    signal.removeEventListener('abort', stop)
+    release()
     idle.abort()
   }
 }

@@ -3,13 +3,13 @@
  * had is refused here, before anything exists; what a plain program cannot be held to is named.
  */
 import { constants } from 'node:fs'
-import { access, chown, mkdir, readFile, stat } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
-import type { VolumeSpec, WorkloadSpec } from '../../../src/spec/workload.ts'
+import type { WorkloadSpec } from '../../../src/spec/workload.ts'
 import { markEnv, type Owner } from '../labels.ts'
 import { type InstanceMark, RuntimeFailure } from '../runtime.ts'
-import { writeWhole } from './record.ts'
 import { type Account, findAccount, switchUser } from './user.ts'
+import { checkVolume, ensureVolume } from './volume.ts'
 
 export interface PrepareInput {
   readonly spec: WorkloadSpec
@@ -36,7 +36,6 @@ export interface Prepared {
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const ENV_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_]*$/
-const VOLUME_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
 
 function refuse(spec: WorkloadSpec, why: string): never {
   throw new RuntimeFailure('permanent', `${spec.project}/${spec.name}: ${why}`)
@@ -77,6 +76,11 @@ export async function prepare(input: PrepareInput): Promise<Prepared> {
   if (!isAbsolute(workingDir)) refuse(spec, `working dir ${workingDir} is not absolute`)
   if (spec.workingDir !== undefined && !(await isDirectory(workingDir)))
     refuse(spec, `working dir ${workingDir} is not a directory on this node`)
+  const path = spec.env['PATH'] ?? baseEnv()['PATH'] ?? DEFAULT_PATH
+  if (!(await isProgram(argv[0] as string, path, workingDir)))
+    refuse(spec, `command ${argv[0]} is not a program on this node`)
+  const prefix = await switchUser(account)
+  await checkVolumes(spec)
   const mounts = await prepareVolumes(input, account)
   const home = account?.home === undefined ? {} : { HOME: account.home }
   const env: Record<string, string> = {
@@ -90,13 +94,11 @@ export async function prepare(input: PrepareInput): Promise<Prepared> {
     if (!ENV_NAME_PATTERN.test(key)) refuse(spec, `environment name ${key} is not usable here`)
     if (value.includes('\0')) refuse(spec, `a NUL byte in the environment variable ${key}`)
   }
-  if (!(await isProgram(argv[0] as string, env['PATH'] ?? DEFAULT_PATH, workingDir)))
-    refuse(spec, `command ${argv[0]} is not a program on this node`)
   return {
     argv,
     env,
     workingDir,
-    prefix: await switchUser(account),
+    prefix,
     account,
     tmpfs: mounts.tmpfs
   }
@@ -134,17 +136,31 @@ interface Mounts {
   readonly tmpfs: readonly string[]
 }
 
+/** Refuses before anything is made. */
+async function checkVolumes(spec: WorkloadSpec): Promise<void> {
+  for (const volume of spec.volumes) {
+    if (volume.kind === 'volume') checkVolume({ project: spec.project, volume })
+    if (volume.kind !== 'bind') continue
+    if ((await stat(volume.source).catch(() => undefined)) === undefined)
+      refuse(spec, `bind source ${volume.source} does not exist on this node`)
+  }
+}
+
 async function prepareVolumes(input: PrepareInput, account: Account | undefined): Promise<Mounts> {
   const env: Record<string, string> = {}
   const tmpfs: string[] = []
   for (const volume of input.spec.volumes) {
     switch (volume.kind) {
       case 'volume':
-        env[`SHOAL_VOLUME_${envSuffix(volume.name)}`] = await namedVolume(input, volume, account)
+        env[`SHOAL_VOLUME_${envSuffix(volume.name)}`] = await ensureVolume({
+          root: input.volumeRoot,
+          owner: input.owner,
+          project: input.spec.project,
+          volume,
+          account
+        })
         break
       case 'bind':
-        if ((await stat(volume.source).catch(() => undefined)) === undefined)
-          refuse(input.spec, `bind source ${volume.source} does not exist on this node`)
         env[`SHOAL_BIND_${envSuffix(volume.target)}`] = volume.source
         break
       case 'tmpfs': {
@@ -160,56 +176,4 @@ async function prepareVolumes(input: PrepareInput, account: Account | undefined)
     }
   }
   return { env, tmpfs }
-}
-
-export interface VolumeMark extends Owner {
-  readonly project: string
-  readonly name: string
-}
-
-/** The volume's mark lies beside it; volume names begin with no dot. */
-export function volumeMarkPath(root: string, project: string, name: string): string {
-  return join(root, project, `.${name}.json`)
-}
-
-async function namedVolume(
-  input: PrepareInput,
-  volume: Extract<VolumeSpec, { kind: 'volume' }>,
-  account: Account | undefined
-): Promise<string> {
-  const { spec, owner, volumeRoot } = input
-  if (volume.driver !== undefined && volume.driver !== 'local')
-    refuse(spec, `volume ${volume.name}: driver ${volume.driver} needs the docker runtime`)
-  if (Object.keys(volume.driverOptions ?? {}).length > 0)
-    refuse(spec, `volume ${volume.name}: driver options need the docker runtime`)
-  for (const part of [spec.project, volume.name]) {
-    if (!VOLUME_NAME_PATTERN.test(part)) refuse(spec, `volume name ${part} is not usable`)
-  }
-  const path = join(volumeRoot, spec.project, volume.name)
-  const markPath = volumeMarkPath(volumeRoot, spec.project, volume.name)
-  const mark = await readVolumeMark(markPath)
-  if (mark !== undefined && (mark.mesh !== owner.mesh || mark.node !== owner.node))
-    refuse(spec, `volume ${path} belongs to another node or mesh`)
-  if (await isDirectory(path)) {
-    if (mark === undefined) refuse(spec, `volume ${path} exists and was not made by shoal`)
-    return path
-  }
-  if (mark !== undefined)
-    refuse(spec, `the data of volume ${path} is gone; remove ${markPath} to begin with none`)
-  await mkdir(join(volumeRoot, spec.project), { recursive: true, mode: 0o711 })
-  await mkdir(path, { mode: 0o755 })
-  if (account !== undefined && process.getuid?.() === 0) await chown(path, account.uid, account.gid)
-  const written: VolumeMark = { ...owner, project: spec.project, name: volume.name }
-  await writeWhole(markPath, JSON.stringify(written))
-  return path
-}
-
-/** Undefined when there is none or it cannot be read as one. */
-export async function readVolumeMark(path: string): Promise<VolumeMark | undefined> {
-  try {
-    const mark = JSON.parse(await readFile(path, 'utf8')) as VolumeMark
-    return typeof mark.mesh === 'string' && typeof mark.name === 'string' ? mark : undefined
-  } catch {
-    return undefined
-  }
 }
