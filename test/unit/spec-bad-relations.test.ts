@@ -199,7 +199,8 @@ test(
         place('node.role == manager'),
         [
           `error[UNSUPPORTED]: ${at}: not supported: node.role, there are no managers here, ` +
-            'every node is equal (compose.yaml:4:40); use node.labels.<key>, set by shoal up --label'
+            'every node is equal (compose.yaml:4:40); use node.labels.<key>, set by ' +
+            'shoal up --label'
         ]
       ],
       [
