@@ -1,0 +1,162 @@
+/** Whom we dial and when: the join addresses, missing neighbours, and the dead (rule 10). */
+import type { NodeId } from '../types.ts'
+import type { Context } from './context.ts'
+import type { Links } from './links.ts'
+import type { Roster } from './members.ts'
+import type { Overlay } from './overlay.ts'
+
+const FLIGHTS_MAX = 8
+/** A dial without an answer is given up for counting; the executor's own limit is 5 s. */
+const FLIGHT_MS = 6_000
+const BACKOFF_MS = 1_000
+const BACKOFF_MAX_MS = 10_000
+/** The greater id leaves the dial to the smaller one for so long. */
+const YIELD_MS = 1_000
+const HEAL_MS = 1_000
+const HEAL_OLD_MS = 60 * 60_000
+const HEAL_RARE_MS = 60_000
+
+interface Missing {
+  readonly sinceMs: number
+  failures: number
+  nextMs: number
+}
+
+export interface DialerComponents {
+  readonly context: Context
+  readonly roster: Roster
+  readonly links: Links
+  readonly overlay: Overlay
+}
+
+export class Dialer {
+  readonly #c: DialerComponents
+  readonly #flights = new Map<NodeId, number>()
+  readonly #missing = new Map<NodeId, Missing>()
+  readonly #healed = new Map<NodeId, number>()
+  #joinAddresses: readonly string[] = []
+  #joinNextMs = Number.POSITIVE_INFINITY
+  #joinBackoffMs = BACKOFF_MS
+  #healCursor: NodeId = ''
+  #healNextMs = 0
+
+  constructor(components: DialerComponents) {
+    this.#c = components
+  }
+
+  /** A `join` waits for its first peer. */
+  get joining(): boolean {
+    return this.#joinAddresses.length > 0
+  }
+
+  join(addresses: readonly string[]): void {
+    this.#joinAddresses = addresses
+    this.#joinBackoffMs = BACKOFF_MS
+    this.#joinNextMs = this.#c.context.nowMs
+    this.#joinAgain()
+  }
+
+  /** All that were here before: at once, whoever has the smaller id. */
+  restored(): void {
+    const { context, roster } = this.#c
+    for (const id of roster.living()) {
+      if (id !== context.self) this.#missing.set(id, { sinceMs: 0, failures: 0, nextMs: 0 })
+    }
+    this.#healNextMs = context.nowMs + HEAL_MS
+    this.tick()
+  }
+
+  opened(peer: NodeId): void {
+    this.#flights.delete(peer)
+    this.#missing.delete(peer)
+    this.#joinAddresses = []
+  }
+
+  failed(peer: NodeId): void {
+    this.#flights.delete(peer)
+    const missing = this.#missing.get(peer)
+    if (missing === undefined) return
+    const waitMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.min(missing.failures, 10))
+    missing.failures += 1
+    missing.nextMs = this.#c.context.nowMs + waitMs
+  }
+
+  end(peer: NodeId): void {
+    for (const map of [this.#flights, this.#missing, this.#healed]) map.delete(peer)
+  }
+
+  /** One dial now, beside the paced ones: its port is known to accept. */
+  dial(peer: NodeId): void {
+    const { context, roster, links } = this.#c
+    const addresses = roster.get(peer)?.addresses ?? []
+    const hello = links.addresses(peer)
+    const all = [...new Set([...hello, ...addresses])]
+    if (all.length === 0 || links.has(peer) || this.#flights.has(peer)) return
+    this.#flights.set(peer, context.nowMs)
+    context.stats.dials += 1
+    context.emit({ kind: 'connect', peer, addresses: all })
+  }
+
+  tick(): void {
+    const { nowMs } = this.#c.context
+    for (const [peer, sinceMs] of this.#flights) {
+      if (nowMs - sinceMs >= FLIGHT_MS) this.failed(peer)
+    }
+    this.#joinAgain()
+    this.#fill()
+    this.#heal()
+  }
+
+  #joinAgain(): void {
+    const { context } = this.#c
+    if (this.#joinAddresses.length === 0 || context.nowMs < this.#joinNextMs) return
+    for (const address of this.#joinAddresses) {
+      context.stats.dials += 1
+      context.emit({ kind: 'connect', addresses: [address] })
+    }
+    this.#joinNextMs = context.nowMs + this.#joinBackoffMs
+    this.#joinBackoffMs = Math.min(BACKOFF_MAX_MS, this.#joinBackoffMs * 2)
+  }
+
+  /** Links to neighbours that lack one. */
+  #fill(): void {
+    const { context, overlay, links, roster } = this.#c
+    const wanted = overlay.neighbours()
+    for (const id of this.#missing.keys()) {
+      if (!roster.lives(id) || links.has(id)) this.#missing.delete(id)
+    }
+    for (const id of wanted) {
+      if (links.has(id) || this.#missing.has(id) || !roster.lives(id)) continue
+      const yieldMs = context.self < id ? 0 : YIELD_MS
+      const nextMs = context.nowMs + yieldMs
+      this.#missing.set(id, { sinceMs: context.nowMs, failures: 0, nextMs })
+    }
+    for (const [id, missing] of this.#missing) {
+      if (this.#flights.size >= FLIGHTS_MAX) return
+      if (context.nowMs >= missing.nextMs) this.dial(id)
+    }
+  }
+
+  /** One dead member a second, round robin; those that are dead for an hour once a minute. */
+  #heal(): void {
+    const { context, roster } = this.#c
+    if (context.nowMs < this.#healNextMs) return
+    this.#healNextMs = context.nowMs + HEAL_MS
+    const dead = [...roster.members.values()]
+      .filter(member => member.state === 'dead' && this.#healable(member.id, member.sinceMs))
+      .map(member => member.id)
+      .sort()
+    const next = dead.find(id => id > this.#healCursor) ?? dead[0]
+    if (next === undefined) return
+    this.#healCursor = next
+    this.#healed.set(next, context.nowMs)
+    this.#flights.delete(next)
+    this.dial(next)
+  }
+
+  #healable(id: NodeId, deadSinceMs: number): boolean {
+    const { nowMs } = this.#c.context
+    if (nowMs - deadSinceMs < HEAL_OLD_MS) return true
+    return nowMs - (this.#healed.get(id) ?? Number.NEGATIVE_INFINITY) >= HEAL_RARE_MS
+  }
+}

@@ -1,0 +1,108 @@
+/** Who is linked with us, when we heard each, and how news travels over the links. */
+import { MEMBERS_MAX, type NodeId } from '../types.ts'
+import type { MembershipInput } from './api.ts'
+import type { Context } from './context.ts'
+import type { MembershipMessage } from './message.ts'
+import type { ObserverGraph } from './observers.ts'
+
+type Opened = Extract<MembershipInput, { kind: 'link'; state: 'open' }>
+
+export interface Link {
+  readonly boot: string
+  readonly openedMs: number
+  /** When any message of it came, on the awake clock. */
+  heardMs: number
+  /** It sends us heartbeats: silence counts. */
+  beats: boolean
+}
+
+export class Links {
+  readonly #context: Context
+  readonly #links = new Map<NodeId, Link>()
+  /** Of the last hello of each, oldest first. */
+  readonly #addresses = new Map<NodeId, readonly string[]>()
+  graph: ObserverGraph | undefined
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  get size(): number {
+    return this.#links.size
+  }
+
+  /** Sorted. */
+  peers(): NodeId[] {
+    return [...this.#links.keys()].sort()
+  }
+
+  has(peer: NodeId): boolean {
+    return this.#links.has(peer)
+  }
+
+  get(peer: NodeId): Link | undefined {
+    return this.#links.get(peer)
+  }
+
+  open(input: Opened): boolean {
+    if (!this.#links.has(input.peer) && this.#links.size >= MEMBERS_MAX) {
+      this.#context.drop('members')
+      return false
+    }
+    const { awakeMs } = this.#context
+    const before = this.#links.get(input.peer)
+    this.#addresses.delete(input.peer)
+    this.#addresses.set(input.peer, input.addresses)
+    const [oldest] = this.#addresses.keys()
+    if (this.#addresses.size > MEMBERS_MAX && oldest !== undefined) this.#addresses.delete(oldest)
+    this.#links.set(input.peer, {
+      boot: input.boot,
+      openedMs: awakeMs,
+      heardMs: awakeMs,
+      beats: before?.boot === input.boot && before.beats
+    })
+    return true
+  }
+
+  /** As its last hello said, also after the link closed: knocks go there. Empty: never met. */
+  addresses(peer: NodeId): readonly string[] {
+    return this.#addresses.get(peer) ?? []
+  }
+
+  close(peer: NodeId): Link | undefined {
+    const link = this.#links.get(peer)
+    this.#links.delete(peer)
+    return link
+  }
+
+  /** The graph changed: those that are no subjects of ours any more send no heartbeats. */
+  rewire(graph: ObserverGraph): void {
+    this.graph = graph
+    const subjects = graph.subjects(this.#context.self)
+    for (const [peer, link] of this.#links) {
+      if (!subjects.has(peer)) link.beats = false
+    }
+  }
+
+  /** To every link: what we originate. */
+  broadcast(message: MembershipMessage): void {
+    for (const peer of this.peers()) this.#context.send(peer, message)
+  }
+
+  /**
+   * What others originate, further: to all while everyone observes everyone, else to our
+   * observers. The originator reached its own links itself; the graph of K rings
+   * expands, so that the few without a direct path are found in two or three steps.
+   */
+  relay(message: MembershipMessage, except: readonly NodeId[]): void {
+    const { graph } = this
+    const self = this.#context.self
+    const near = graph?.members.has(self) === true ? graph.observers(self) : undefined
+    for (const peer of this.peers()) {
+      if (except.includes(peer)) continue
+      const member = graph?.members.has(peer) === true
+      // Strangers to the graph are about to join, and everybody's duty.
+      if (near === undefined || near.has(peer) || !member) this.#context.send(peer, message)
+    }
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The roster: one row a member, the durable half of each on disk. Knows precedence, not protocol.
+ * `suspect`, `directPath` and `daemonGone` are our own opinion; the rest is what was signed.
+ */
+import { assert } from '../assert.ts'
+import type { Signed } from '../signed.ts'
+import { MEMBERS_MAX, type NodeId } from '../types.ts'
+import type { AliveBody, Member } from './api.ts'
+import type { Context } from './context.ts'
+import {
+  type ForgetBody,
+  isForget,
+  isRow,
+  type LeaveBody,
+  OBITUARIES_MAX,
+  type ObituaryBody,
+  type RosterRow
+} from './message.ts'
+import { supersedes } from './precedence.ts'
+
+const PREFIX = 'member/'
+
+/** What a row keeps beside its `Member`. */
+interface Papers {
+  readonly leave: Signed<LeaveBody> | undefined
+  readonly obituaries: readonly Signed<ObituaryBody>[]
+}
+
+const NO_PAPERS: Papers = { leave: undefined, obituaries: [] }
+
+export class Roster {
+  readonly #context: Context
+  readonly #members = new Map<NodeId, Member>()
+  readonly #papers = new Map<NodeId, Papers>()
+  readonly #forgets = new Map<NodeId, Signed<ForgetBody>>()
+  /** Rises with each change of who lives or of a durable field. */
+  revision = 0
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  get members(): ReadonlyMap<NodeId, Member> {
+    return this.#members
+  }
+
+  get forgets(): ReadonlyMap<NodeId, Signed<ForgetBody>> {
+    return this.#forgets
+  }
+
+  get(id: NodeId): Member | undefined {
+    return this.#members.get(id)
+  }
+
+  /** Alive or suspect: takes part. */
+  lives(id: NodeId): boolean {
+    const state = this.#members.get(id)?.state
+    return state === 'alive' || state === 'suspect'
+  }
+
+  /** All that take part, ourselves too, sorted. */
+  living(): NodeId[] {
+    return [...this.#members.keys()].filter(id => this.lives(id)).sort()
+  }
+
+  /**
+   * Reads what the last run left; bytes are our own, but a disk may lie: bad ones are dropped.
+   * Returns our own last incarnation, 0 at the first start.
+   */
+  restore(persisted: readonly { readonly key: string; readonly value: Uint8Array }[]): number {
+    let own = 0
+    for (const { key, value } of persisted) {
+      if (!key.startsWith(PREFIX)) continue
+      let row: unknown
+      try {
+        row = this.#context.codec.decode(value)
+      } catch {
+        row = undefined
+      }
+      if (isRow(row)) {
+        const { alive, state } = row
+        const papers = { leave: row.leave, obituaries: row.obituaries }
+        const incarnation = row.leave?.body.incarnation ?? alive.body.incarnation
+        if (alive.author === this.#context.self) {
+          own = Math.max(own, incarnation)
+          continue
+        }
+        if (this.#members.size >= MEMBERS_MAX) continue
+        this.#papers.set(alive.body.node, papers)
+        this.#put({ ...this.#member(alive), state, incarnation })
+      } else if (isForget(row)) this.#forgets.set(row.body.node, row)
+      else this.#context.drop('malformed')
+    }
+    return own
+  }
+
+  /** Our own row. `publish`: it counts, and reaches the disk before it is sent. */
+  setOwn(alive: Signed<AliveBody>, publish: boolean): void {
+    assert(alive.author === this.#context.self, 'nobody else writes our row')
+    this.#papers.delete(alive.author)
+    this.#put(this.#member(alive))
+    if (publish) this.#persist(alive.author)
+  }
+
+  /** A member's word about itself. True when it is news. */
+  takeAlive(alive: Signed<AliveBody>): boolean {
+    const { node, incarnation } = alive.body
+    const known = this.#members.get(node)
+    if (!supersedes({ state: 'alive', incarnation }, this.#claim(known))) return false
+    const forget = this.#forgets.get(node)
+    if (forget !== undefined) {
+      if (forget.body.incarnation >= incarnation) return false
+      this.#forgets.delete(node)
+    }
+    if (known === undefined && this.#members.size >= MEMBERS_MAX) {
+      this.#context.drop('members')
+      return false
+    }
+    this.#papers.delete(node)
+    this.#put(this.#member(alive))
+    this.#persist(node)
+    return true
+  }
+
+  takeLeave(leave: Signed<LeaveBody>): boolean {
+    const { node, incarnation } = leave.body
+    const known = this.#members.get(node)
+    if (known === undefined) return false
+    if (!supersedes({ state: 'left', incarnation }, this.#claim(known))) return false
+    this.#papers.set(node, { leave, obituaries: [] })
+    this.#put({ ...known, state: 'left', incarnation, daemonGone: false, directPath: true })
+    this.#persist(node)
+    return true
+  }
+
+  /** Rule 5 decided. */
+  kill(id: NodeId): void {
+    const known = this.#members.get(id)
+    assert(known !== undefined && this.lives(id), 'only the living die')
+    this.#context.stats.deaths += 1
+    this.#put({ ...known, state: 'dead' })
+    this.#persist(id)
+  }
+
+  /** Keeps an obituary with its row. True when it is news. */
+  bury(obituary: Signed<ObituaryBody>): boolean {
+    const { subject, incarnation } = obituary.body
+    const known = this.#members.get(subject)
+    if (known === undefined || known.state === 'left' || known.incarnation !== incarnation)
+      return false
+    const papers = this.#papers.get(subject) ?? NO_PAPERS
+    const { obituaries } = papers
+    if (obituaries.length >= OBITUARIES_MAX) return false
+    if (obituaries.some(one => one.author === obituary.author)) return false
+    this.#papers.set(subject, { ...papers, obituaries: [...obituaries, obituary] })
+    if (known.state === 'dead') this.#persist(subject)
+    return true
+  }
+
+  obituaries(id: NodeId): readonly Signed<ObituaryBody>[] {
+    return this.#papers.get(id)?.obituaries ?? []
+  }
+
+  /** Our own opinion of a living member, or the last knock at a dead one. */
+  opine(
+    id: NodeId,
+    opinion: Partial<Pick<Member, 'directPath' | 'daemonGone'> & { suspect: boolean }>
+  ): void {
+    const known = this.#members.get(id)
+    if (known === undefined) return
+    let { state } = known
+    if (this.lives(id) && opinion.suspect !== undefined) {
+      state = opinion.suspect ? 'suspect' : 'alive'
+    }
+    const directPath = opinion.directPath ?? known.directPath
+    const daemonGone = opinion.daemonGone ?? known.daemonGone
+    const same =
+      state === known.state && directPath === known.directPath && daemonGone === known.daemonGone
+    if (same) return
+    if (state === 'suspect' && known.state === 'alive') this.#context.stats.suspects += 1
+    this.#put({ ...known, state, directPath, daemonGone })
+  }
+
+  /** Drops a member that is dead or left here. False when it is not, or that is old. */
+  takeForget(forget: Signed<ForgetBody>): boolean {
+    const { node, incarnation } = forget.body
+    const known = this.#members.get(node)
+    if (known !== undefined && (this.lives(node) || known.incarnation > incarnation)) return false
+    const before = this.#forgets.get(node)
+    if (before !== undefined && before.body.incarnation >= incarnation) return false
+    if (before === undefined && this.#forgets.size >= MEMBERS_MAX) {
+      this.#context.drop('members')
+      return false
+    }
+    this.#forgets.set(node, forget)
+    this.#members.delete(node)
+    this.#papers.delete(node)
+    this.revision += 1
+    const value = this.#context.codec.encode(forget)
+    this.#context.emit({
+      kind: 'persist',
+      records: [{ key: `${PREFIX}${node}`, value }],
+      sync: false
+    })
+    if (known !== undefined) this.#context.notify({ kind: 'forgotten', node })
+    return true
+  }
+
+  /** A member as it is sent and stored. */
+  row(id: NodeId): RosterRow | undefined {
+    const member = this.#members.get(id)
+    if (member === undefined) return undefined
+    const { leave, obituaries } = this.#papers.get(id) ?? NO_PAPERS
+    const state = member.state === 'suspect' ? 'alive' : member.state
+    const row = { state, alive: member.alive, obituaries: state === 'dead' ? obituaries : [] }
+    return leave === undefined ? row : { ...row, leave }
+  }
+
+  #claim(known: Member | undefined): Member | undefined {
+    // A suspicion is opinion: it holds nobody's word off.
+    return known?.state === 'suspect' ? { ...known, state: 'alive' } : known
+  }
+
+  #member(alive: Signed<AliveBody>): Member {
+    const { body } = alive
+    return {
+      id: body.node,
+      name: body.name,
+      state: 'alive',
+      phase: body.phase,
+      incarnation: body.incarnation,
+      boot: body.boot,
+      addresses: body.addresses,
+      sinceMs: this.#context.nowMs,
+      directPath: true,
+      daemonGone: false,
+      alive
+    }
+  }
+
+  #put(member: Member): void {
+    const previous = this.#members.get(member.id)
+    const changed = previous?.state !== member.state
+    const sinceMs = changed ? this.#context.nowMs : (previous?.sinceMs ?? this.#context.nowMs)
+    const next = { ...member, sinceMs }
+    this.#members.set(member.id, next)
+    this.revision += 1
+    this.#context.notify({ kind: 'member', member: next, previous })
+  }
+
+  #persist(id: NodeId): void {
+    const row = this.row(id)
+    if (row === undefined) return
+    const records = [{ key: `${PREFIX}${id}`, value: this.#context.codec.encode(row) }]
+    // What we say of ourselves must be on the disk before anybody hears it.
+    this.#context.emit({ kind: 'persist', records, sync: id === this.#context.self })
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The membership machine (`protocols.md` 2): inputs in, effects out. Pure: no socket, no clock, no
+ * randomness of its own. This file only wires the parts and routes inputs to them.
+ */
+import { unreachable } from '../assert.ts'
+import type { NodeId } from '../types.ts'
+import { Alerts } from './alerts.ts'
+import type { Member, MembershipCommand, MembershipEffect, MembershipInput } from './api.ts'
+import { Awareness } from './awareness.ts'
+import type { MembershipConfig } from './config.ts'
+import { Context, type MembershipComponents, type MembershipStats } from './context.ts'
+import { Dialer } from './dialer.ts'
+import { Identity } from './identity.ts'
+import { Links } from './links.ts'
+import { Roster } from './members.ts'
+import type { ForgetBody, MembershipMessage } from './message.ts'
+import { News } from './news.ts'
+import { Overlay } from './overlay.ts'
+import { Survey } from './survey.ts'
+import { Suspicion } from './suspicion.ts'
+import { Sync } from './sync.ts'
+import type { MembershipTimer } from './timer.ts'
+import { Verdict } from './verdict.ts'
+
+/** A peer that is linked but returns no roster is waited for so long. */
+const SNAPSHOT_MS = 5_000
+
+export class Membership {
+  readonly #context: Context
+  readonly #roster: Roster
+  readonly #links: Links
+  readonly #overlay: Overlay
+  readonly #identity: Identity
+  readonly #dialer: Dialer
+  readonly #suspicion: Suspicion
+  readonly #survey: Survey
+  readonly #alerts: Alerts
+  readonly #verdict: Verdict
+  readonly #sync: Sync
+  readonly #news: News
+  readonly #awareness: Awareness
+  #startedMs: number | undefined
+  #joined = false
+  #tickToken = 0
+  #beatMs = 0
+
+  constructor(components: MembershipComponents, config: MembershipConfig) {
+    const context = new Context(components, config)
+    const roster = new Roster(context)
+    const links = new Links(context)
+    const overlay = new Overlay(context, roster)
+    const base = { context, roster, links, overlay }
+    const identity = new Identity(base)
+    const dialer = new Dialer(base)
+    const dial = (peer: NodeId): void => dialer.dial(peer)
+    const suspicion = new Suspicion({ ...base, graph: () => overlay.graph, dial })
+    const survey = new Survey({ ...base, suspicion, dial })
+    const alerts = new Alerts({ ...base, suspicion })
+    const verdict = new Verdict({ ...base, suspicion, alerts, survey })
+    this.#context = context
+    this.#roster = roster
+    this.#links = links
+    this.#overlay = overlay
+    this.#identity = identity
+    this.#dialer = dialer
+    this.#suspicion = suspicion
+    this.#survey = survey
+    this.#alerts = alerts
+    this.#verdict = verdict
+    this.#sync = new Sync({ ...base, settled: () => identity.settled })
+    this.#news = new News({ ...base, identity, suspicion, alerts, verdict, dialer })
+    this.#awareness = new Awareness(context)
+  }
+
+  /** The only entry. `nowMs` never goes back. Effects are to be executed in order. */
+  handle(input: MembershipInput, nowMs: number): MembershipEffect[] {
+    const pausedMs = this.#awareness.advance(nowMs)
+    if (this.#identity.left) return []
+    if (pausedMs > 0) this.#resume(pausedMs)
+    this.#take(input)
+    if (this.#overlay.fullMesh) this.#rewire()
+    if (this.#identity.settled) this.#alerts.update()
+    return this.#context.take()
+  }
+
+  members(): ReadonlyMap<NodeId, Member> {
+    return this.#roster.members
+  }
+
+  /** Our own row; provisional until the `incarnation` event. Asserts before `start`. */
+  self(): Member {
+    return this.#identity.self()
+  }
+
+  stats(): Readonly<MembershipStats> & { readonly links: number; readonly watches: number } {
+    const { stats } = this.#context
+    return { ...stats, links: this.#links.size, watches: this.#suspicion.watches.size }
+  }
+
+  #take(input: MembershipInput): void {
+    switch (input.kind) {
+      case 'start':
+        return this.#start(input.persisted)
+      case 'message':
+        return this.#message(input.from, input.message)
+      case 'timer':
+        return this.#timer(input.timer)
+      case 'link':
+        return this.#link(input)
+      case 'knocked': {
+        if (!this.#survey.knocked(input)) this.#suspicion.knocked(input)
+        return this.#verdict.judge(false)
+      }
+      case 'command':
+        return this.#command(input.command)
+      default:
+        return unreachable(input)
+    }
+  }
+
+  #start(persisted: Extract<MembershipInput, { kind: 'start' }>['persisted']): void {
+    const context = this.#context
+    this.#startedMs = context.nowMs
+    this.#identity.begin(this.#roster.restore(persisted))
+    this.#rewire()
+    this.#beatMs = context.nowMs + context.random.int(context.config.heartbeatMs)
+    this.#dialer.restored()
+    this.#schedule()
+  }
+
+  #timer(timer: MembershipTimer): void {
+    switch (timer.kind) {
+      case 'tick':
+        if (timer.token === this.#tickToken) this.#tick()
+        return
+      case 'flush':
+        return this.#alerts.flush(timer.token)
+      default:
+        return unreachable(timer)
+    }
+  }
+
+  #tick(): void {
+    this.#settle()
+    this.#beat()
+    if (this.#awareness.mayJudge()) {
+      this.#suspicion.tick()
+      this.#survey.tick()
+      this.#verdict.judge(true)
+    }
+    this.#rewire()
+    this.#dialer.tick()
+    this.#sync.tick()
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#tickToken += 1
+    const timer = { kind: 'tick', token: this.#tickToken } as const
+    this.#context.emit({ kind: 'schedule', afterMs: this.#context.config.tickMs, timer })
+  }
+
+  /** Alone, or with a peer that does not answer: goes on without its roster. */
+  #settle(): void {
+    if (this.#joined || this.#startedMs === undefined) return
+    const waitedMs = this.#context.nowMs - this.#startedMs
+    const peers = this.#links.size > 0
+    if (!peers && this.#dialer.joining) return
+    if (waitedMs >= (peers ? SNAPSHOT_MS : this.#context.config.aloneMs)) this.#join()
+  }
+
+  #join(): void {
+    this.#identity.settle()
+    if (this.#joined) return
+    this.#joined = true
+    this.#rewire()
+    this.#sync.start()
+    this.#context.notify({ kind: 'joined' })
+  }
+
+  #beat(): void {
+    const context = this.#context
+    if (!this.#identity.settled || context.nowMs < this.#beatMs) return
+    const { heartbeatMs } = context.config
+    this.#beatMs = Math.max(this.#beatMs + heartbeatMs, context.nowMs + heartbeatMs / 2)
+    for (const peer of this.#overlay.graph.observers(context.self)) {
+      if (this.#links.has(peer)) context.send(peer, { kind: 'heartbeat' })
+    }
+  }
+
+  /** Rule 2: we were not scheduled. Tell all that we live and ask what we missed. */
+  #resume(pausedMs: number): void {
+    this.#context.notify({ kind: 'paused', pausedMs })
+    if (!this.#identity.settled) return
+    for (const peer of this.#links.peers()) this.#context.send(peer, { kind: 'heartbeat' })
+    const [peer] = this.#context.sample(this.#links.peers(), 1)
+    if (peer !== undefined) this.#sync.greet(peer)
+  }
+
+  #rewire(): void {
+    if (this.#overlay.refresh()) this.#links.rewire(this.#overlay.graph)
+  }
+
+  #link(input: Extract<MembershipInput, { kind: 'link' }>): void {
+    const { peer, state } = input
+    switch (state) {
+      case 'open': {
+        if (peer === this.#context.self) return this.#identity.met(input.boot, input.addresses)
+        if (!this.#links.open(input)) return
+        this.#dialer.opened(peer)
+        this.#suspicion.heard(peer)
+        if (this.#identity.settled) {
+          this.#context.send(peer, { kind: 'alive', alive: this.#identity.self().alive })
+        }
+        this.#sync.greet(peer)
+        return this.#verdict.judge(false)
+      }
+      case 'closed': {
+        const link = this.#links.close(peer)
+        if (link !== undefined) {
+          this.#suspicion.broken(peer, link.beats ? link.heardMs : undefined)
+        }
+        return
+      }
+      case 'refused':
+      case 'failed': {
+        this.#dialer.failed(peer)
+        if (this.#links.has(peer)) return
+        if (state === 'refused') this.#suspicion.broken(peer, undefined)
+        else this.#suspicion.unreachable(peer)
+        return
+      }
+      default:
+        return unreachable(state)
+    }
+  }
+
+  #message(from: NodeId, message: MembershipMessage): void {
+    const link = this.#links.get(from)
+    if (link === undefined) return this.#context.drop('unlinked')
+    link.heardMs = this.#context.awakeMs
+    if (message.kind === 'heartbeat') link.beats = true
+    this.#suspicion.heard(from)
+    switch (message.kind) {
+      case 'heartbeat':
+        return
+      case 'digest':
+        return this.#sync.digest(from, message.buckets)
+      case 'roster':
+        this.#news.rows(from, message.rows, message.forgets, this.#joined)
+        if (message.done) this.#join()
+        return this.#sync.wanted(from, message.want)
+      case 'ask':
+      case 'challenge':
+        return this.#identity.settled ? this.#suspicion.asked(from, message) : undefined
+      case 'answer':
+        return this.#suspicion.answered(from, message)
+      case 'proof':
+        return this.#suspicion.proven(from, message)
+      default:
+        this.#news.take(from, message)
+        if (message.kind === 'alert') this.#verdict.judge(false)
+    }
+  }
+
+  #command(command: MembershipCommand): void {
+    switch (command.kind) {
+      case 'join':
+        return this.#dialer.join(command.addresses)
+      case 'leave':
+        return this.#identity.leave()
+      case 'restarting':
+        return this.#identity.phase('restarting', command.restartMs)
+      case 'phase':
+        return this.#identity.phase(command.phase)
+      case 'addresses':
+        return this.#identity.addresses(command.addresses)
+      case 'forget': {
+        const incarnation = this.#roster.get(command.node)?.incarnation
+        if (incarnation === undefined || command.node === this.#context.self) return
+        const body: ForgetBody = { kind: 'forget', node: command.node, incarnation }
+        return this.#news.forget(this.#context.sealer.seal(body), [])
+      }
+      default:
+        return unreachable(command)
+    }
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * What we know first hand of members that fell silent: asks others (rule 3), knocks (rule 4) and
+ * keeps one `Watch` an episode. Judging is elsewhere (`verdict.ts`). Every living member whose
+ * link broke is watched; silence on an open link counts only for our subjects.
+ */
+import type { NodeId } from '../types.ts'
+import type { MembershipInput } from './api.ts'
+import type { Context } from './context.ts'
+import type { Links } from './links.ts'
+import type { Roster } from './members.ts'
+import type { MembershipMessage, Report } from './message.ts'
+import type { ObserverGraph } from './observers.ts'
+import { heldBack, isDue, newWatch, silentMs, type Watch } from './watch.ts'
+
+/** SWIM's k, memberlist's IndirectChecks. */
+const ASKED_MAX = 3
+/** Signed answers a second: nobody makes us sign without end. */
+const PROOFS_PER_SECOND_MAX = 64
+
+export interface SuspicionComponents {
+  readonly context: Context
+  readonly roster: Roster
+  readonly links: Links
+  readonly graph: () => ObserverGraph
+  /** A dial is worth a try now: the port accepts. */
+  readonly dial: (peer: NodeId) => void
+}
+
+export class Suspicion {
+  readonly #c: SuspicionComponents
+  readonly #watches = new Map<NodeId, Watch>()
+  /** Nobody is due before (awake clock): announced restarts. */
+  readonly #restarts = new Map<NodeId, number>()
+  #knockToken = 0
+  #proofsSinceMs = 0
+  #proofs = 0
+
+  constructor(components: SuspicionComponents) {
+    this.#c = components
+  }
+
+  get watches(): ReadonlyMap<NodeId, Watch> {
+    return this.#watches
+  }
+
+  /** True while any subject of ours is silent, vetoed or not: we beacon. */
+  get troubled(): boolean {
+    const subjects = this.#c.graph().subjects(this.#c.context.self)
+    for (const watch of this.#watches.values()) {
+      if (watch.stage !== 'waiting' && subjects.has(watch.subject)) return true
+    }
+    return false
+  }
+
+  /** We suspect it ourselves. */
+  suspects(subject: NodeId): boolean {
+    return this.#watches.get(subject)?.stage === 'reported'
+  }
+
+  /** It was heard, or proven to live, too lately for another's alert to count here. */
+  vouches(subject: NodeId): boolean {
+    const { context, links } = this.#c
+    const { silenceSuspectMs } = context.config
+    const link = links.get(subject)
+    if (link !== undefined && context.awakeMs - link.heardMs < silenceSuspectMs) return true
+    const provenMs = this.#watches.get(subject)?.provenMs
+    return provenMs !== undefined && context.awakeMs - provenMs < silenceSuspectMs
+  }
+
+  grade(subject: NodeId): 'none' | 'suspect' | 'due' {
+    const watch = this.#watches.get(subject)
+    if (watch?.stage !== 'reported') return 'none'
+    return this.#due(watch) ? 'due' : 'suspect'
+  }
+
+  /** What we report now, sorted: suspects that we observe. */
+  reports(): Report[] {
+    const { context, roster, graph } = this.#c
+    const subjects = graph().subjects(context.self)
+    const reports: Report[] = []
+    for (const subject of [...this.#watches.keys()].sort()) {
+      const watch = this.#watches.get(subject) as Watch
+      const member = roster.get(subject)
+      if (watch.stage !== 'reported' || !subjects.has(subject) || member === undefined) continue
+      const { incarnation } = member
+      const due = this.#due(watch)
+      reports.push({ node: subject, incarnation, evidence: watch.evidence, due })
+    }
+    return reports
+  }
+
+  /** Any message of it came: the episode is over. */
+  heard(peer: NodeId): void {
+    if (!this.#watches.delete(peer)) return
+    this.#c.roster.opine(peer, { directPath: true, daemonGone: false })
+  }
+
+  /** No longer a living member. */
+  end(subject: NodeId): void {
+    this.#watches.delete(subject)
+    this.#restarts.delete(subject)
+  }
+
+  /** A new incarnation: signed after whatever we suspected, so it is a proof of life. */
+  refuted(subject: NodeId, restartMs: number | undefined): void {
+    const { context } = this.#c
+    this.#restarts.delete(subject)
+    if (restartMs !== undefined) this.#restarts.set(subject, context.awakeMs + restartMs)
+    const watch = this.#watches.get(subject)
+    if (watch !== undefined) this.#prove(watch, context.awakeMs)
+  }
+
+  /** Its link broke, or a dial failed: knock at once. */
+  broken(subject: NodeId, quietMs: number | undefined): void {
+    const { context, roster } = this.#c
+    if (subject === context.self || !roster.lives(subject)) return
+    let watch = this.#watches.get(subject)
+    if (watch === undefined) {
+      watch = newWatch(subject, quietMs)
+      this.#watches.set(subject, watch)
+    }
+    // A refused knock is repeated by the tick.
+    if (watch.refusedMs === undefined) this.#knock(watch)
+  }
+
+  /** A dial to it failed: from now on its silence counts. */
+  unreachable(subject: NodeId): void {
+    this.broken(subject, this.#c.context.awakeMs)
+    const watch = this.#watches.get(subject)
+    if (watch !== undefined) watch.quietMs ??= this.#c.context.awakeMs
+  }
+
+  knocked(input: Extract<MembershipInput, { kind: 'knocked' }>): boolean {
+    const { context, roster } = this.#c
+    const watch = this.#watches.get(input.peer)
+    if (watch === undefined || watch.knockToken !== input.token) return false
+    const gone = input.outcome === 'refused'
+    watch.refusedMs = gone ? (watch.refusedMs ?? context.awakeMs) : undefined
+    roster.opine(input.peer, { daemonGone: gone })
+    switch (input.outcome) {
+      case 'refused':
+        watch.quietMs ??= context.awakeMs
+        watch.evidence = 'refused'
+        watch.stage = 'reported'
+        break
+      case 'accepted':
+        watch.evidence = 'frozen'
+        this.#renew(watch)
+        break
+      case 'nothing':
+        watch.quietMs ??= context.awakeMs
+        watch.evidence = 'silent'
+    }
+    return true
+  }
+
+  /** Starts and advances episodes. Call once a tick, never right after a lag. */
+  tick(): void {
+    const { context, links, roster, graph } = this.#c
+    const { config, awakeMs } = context
+    for (const subject of graph().subjects(context.self)) {
+      const link = links.get(subject)
+      if (link?.beats !== true || this.#watches.has(subject) || !roster.lives(subject)) continue
+      if (awakeMs - link.heardMs < config.silenceSuspectMs) continue
+      this.#watches.set(subject, newWatch(subject, link.heardMs))
+    }
+    for (const watch of this.#watches.values()) this.#advance(watch)
+  }
+
+  #advance(watch: Watch): void {
+    const { context, links } = this.#c
+    const { config, awakeMs } = context
+    const silent = silentMs(watch, awakeMs)
+    if (watch.stage === 'waiting') {
+      const held = heldBack(watch, config, awakeMs)
+      if (silent >= config.silenceSuspectMs && !held) {
+        watch.stage = 'asking'
+        this.#ask(watch)
+        if (watch.unanswered.size === 0) this.#conclude(watch)
+      } else if (watch.quietMs === undefined && !links.has(watch.subject)) this.#knockAgain(watch)
+      return
+    }
+    this.#knockAgain(watch)
+    if (watch.stage === 'asking') {
+      if (awakeMs - watch.askedMs >= config.probeMs) this.#conclude(watch)
+    } else if (awakeMs - watch.askedMs >= config.heartbeatMs) this.#ask(watch)
+  }
+
+  #conclude(watch: Watch): void {
+    const { config, awakeMs } = this.#c.context
+    const proven = silentMs(watch, awakeMs) < config.silenceSuspectMs
+    watch.stage = proven || heldBack(watch, config, awakeMs) ? 'waiting' : 'reported'
+  }
+
+  #ask(watch: Watch): void {
+    const { context, links, graph } = this.#c
+    const { subject } = watch
+    const others = (ids: Iterable<NodeId>): NodeId[] =>
+      [...ids].filter(id => id !== context.self && id !== subject && links.has(id)).sort()
+    const observers = others(graph().observers(subject)).filter(id => !this.#watches.has(id))
+    const asked = context.sample(observers, ASKED_MAX)
+    watch.nonce = context.random.hex(16)
+    watch.askedMs = context.awakeMs
+    watch.unanswered = new Set(asked)
+    context.stats.asks += asked.length
+    for (const id of asked) {
+      context.send(id, { kind: 'ask', about: subject, nonce: watch.nonce })
+    }
+    this.#knockAgain(watch)
+  }
+
+  /** Another node asks about a member, or relays such a question to us. */
+  asked(from: NodeId, message: Extract<MembershipMessage, { kind: 'ask' | 'challenge' }>): void {
+    const { context, links } = this.#c
+    if (message.kind === 'challenge') return this.#answer(from, message.asker, message.nonce)
+    const { about, nonce } = message
+    if (about === context.self) return this.#answer(from, from, nonce)
+    const link = links.get(about)
+    const heardAgoMs =
+      link === undefined ? null : Math.max(0, Math.floor(context.awakeMs - link.heardMs))
+    context.send(from, { kind: 'answer', about, nonce, heardAgoMs })
+    if (link !== undefined) context.send(about, { kind: 'challenge', asker: from, nonce })
+  }
+
+  answered(from: NodeId, message: Extract<MembershipMessage, { kind: 'answer' }>): void {
+    const { context } = this.#c
+    const watch = this.#watches.get(message.about)
+    if (watch?.nonce !== message.nonce || !watch.unanswered.delete(from)) {
+      return context.drop('unasked')
+    }
+    if (message.heardAgoMs !== null) {
+      const heardMs = context.awakeMs - message.heardAgoMs
+      watch.freshMs = Math.max(watch.freshMs ?? heardMs, heardMs)
+    }
+    if (watch.stage === 'asking' && watch.unanswered.size === 0) this.#conclude(watch)
+  }
+
+  /** A signed answer, for us or for one that we are linked with. */
+  proven(from: NodeId, message: Extract<MembershipMessage, { kind: 'proof' }>): void {
+    const { context, links } = this.#c
+    const { node, asker, nonce } = message.proof.body
+    if (asker !== context.self) {
+      // One step only: from the subject itself.
+      if (from === node && links.has(asker)) context.send(asker, message)
+      else context.drop('unasked')
+      return
+    }
+    const watch = this.#watches.get(node)
+    if (watch?.nonce !== nonce) return context.drop('unasked')
+    this.#prove(watch, watch.askedMs)
+  }
+
+  #prove(watch: Watch, atMs: number): void {
+    const { context, roster } = this.#c
+    if (watch.stage === 'reported') context.stats.vetoes += 1
+    watch.provenMs = Math.max(watch.provenMs ?? atMs, atMs)
+    watch.refusedMs = undefined
+    watch.stage = 'waiting'
+    const linked = this.#c.links.has(watch.subject)
+    const quiet = context.awakeMs - (watch.quietMs ?? context.awakeMs)
+    const direct = linked && quiet < context.config.silenceSuspectMs
+    roster.opine(watch.subject, { directPath: direct, daemonGone: false })
+  }
+
+  #answer(to: NodeId, asker: NodeId, nonce: string): void {
+    const { context } = this.#c
+    if (context.nowMs - this.#proofsSinceMs >= 1_000) {
+      this.#proofsSinceMs = context.nowMs
+      this.#proofs = 0
+    }
+    this.#proofs += 1
+    if (this.#proofs > PROOFS_PER_SECOND_MAX) return context.drop('busy')
+    const body = { kind: 'proof', node: context.self, asker, nonce } as const
+    context.send(to, { kind: 'proof', proof: context.sealer.seal(body) })
+  }
+
+  /** Its port accepts: a new link may do what a stalled or broken one does not. */
+  #renew(watch: Watch): void {
+    const { context, links, dial } = this.#c
+    if (!links.has(watch.subject)) return dial(watch.subject)
+    if (watch.reset || silentMs(watch, context.awakeMs) < context.config.silenceDeadMs) return
+    watch.reset = true
+    context.emit({ kind: 'disconnect', peer: watch.subject })
+  }
+
+  #due(watch: Watch): boolean {
+    const { config, awakeMs } = this.#c.context
+    if (awakeMs < (this.#restarts.get(watch.subject) ?? 0)) return false
+    return isDue(watch, config, awakeMs)
+  }
+
+  #knockAgain(watch: Watch): void {
+    const { context } = this.#c
+    if (context.awakeMs - watch.knockedMs >= context.config.knockMs) this.#knock(watch)
+  }
+
+  #knock(watch: Watch): void {
+    const { context, links, roster } = this.#c
+    const hello = links.addresses(watch.subject)
+    const addresses = hello.length > 0 ? hello : (roster.get(watch.subject)?.addresses ?? [])
+    if (addresses.length === 0) return
+    this.#knockToken += 1
+    watch.knockToken = this.#knockToken
+    watch.knockedMs = context.awakeMs
+    context.stats.knocks += 1
+    context.emit({ kind: 'knock', peer: watch.subject, addresses, token: watch.knockToken })
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Judges: who is suspect and who is dead, by rules 5, 6 and 8. Every node decides for itself from
+ * what the observers on its side report; nobody's verdict is taken on its word.
+ */
+import { assert } from '../assert.ts'
+import type { Signed } from '../signed.ts'
+import type { NodeId } from '../types.ts'
+import type { Alerts } from './alerts.ts'
+import { outsideMs } from './config.ts'
+import type { Context } from './context.ts'
+import type { Links } from './links.ts'
+import type { Roster } from './members.ts'
+import type { ObituaryBody } from './message.ts'
+import type { Overlay } from './overlay.ts'
+import {
+  type Count,
+  countReports,
+  mySide,
+  type ReportGrade,
+  reportsHolding,
+  reportsNeeded
+} from './side.ts'
+import type { Survey } from './survey.ts'
+import type { Suspicion } from './suspicion.ts'
+
+export interface VerdictComponents {
+  readonly context: Context
+  readonly roster: Roster
+  readonly links: Links
+  readonly overlay: Overlay
+  readonly suspicion: Suspicion
+  readonly alerts: Alerts
+  readonly survey: Survey
+}
+
+interface Candidate {
+  readonly id: NodeId
+  readonly count: Count
+  readonly outside: boolean
+  readonly ready: boolean
+}
+
+export class Verdict {
+  readonly #c: VerdictComponents
+  /** Since when (awake clock) each has been outside of my side, ready to die, or told dead. */
+  readonly #outside = new Map<NodeId, number>()
+  readonly #ready = new Map<NodeId, number>()
+  readonly #told = new Map<NodeId, number>()
+
+  constructor(components: VerdictComponents) {
+    this.#c = components
+  }
+
+  /** `final`: deaths are declared too, not only suspicions. */
+  judge(final: boolean): void {
+    const { context, roster, overlay, suspicion, alerts } = this.#c
+    const { graph } = overlay
+    const reported = alerts.reported()
+    const idle = suspicion.watches.size + reported.size + this.#outside.size + this.#told.size === 0
+    if (idle && this.#ready.size === 0 && !this.#suspecting()) return
+    const gone = (id: NodeId): boolean => !roster.lives(id)
+    const heard = [context.self, ...alerts.originators()]
+    const reports = this.#reports()
+    const side = mySide(graph, heard, gone, reports)
+    const candidates: Candidate[] = []
+    for (const id of roster.living()) {
+      if (id === context.self) continue
+      candidates.push(this.#consider(id, side, countReports(graph, side, id, reports)))
+    }
+    if (final) this.#declare(candidates)
+  }
+
+  /** Another found a member dead: a report that is due, or news that we missed. */
+  told(obituary: Signed<ObituaryBody>): boolean {
+    return this.#c.roster.bury(obituary)
+  }
+
+  end(id: NodeId): void {
+    for (const map of [this.#outside, this.#ready, this.#told]) map.delete(id)
+  }
+
+  #suspecting(): boolean {
+    for (const member of this.#c.roster.members.values()) {
+      if (member.state === 'suspect') return true
+    }
+    return false
+  }
+
+  #reports(): (observer: NodeId, subject: NodeId) => ReportGrade {
+    const { context, roster, suspicion, alerts } = this.#c
+    return (observer, subject) => {
+      if (observer === context.self) return suspicion.grade(subject)
+      const obituaries = roster.obituaries(subject)
+      if (obituaries.some(one => one.author === observer)) return 'due'
+      return alerts.grade(observer, subject)
+    }
+  }
+
+  #consider(id: NodeId, side: ReadonlySet<NodeId>, count: Count): Candidate {
+    const { context, roster, suspicion, survey, overlay } = this.#c
+    const { awakeMs, config } = context
+    const vouched = suspicion.vouches(id)
+    const outside =
+      count.observers === 0 && !side.has(id) && !vouched && overlay.graph.members.has(id)
+    const believed = count.suspects + count.due >= Math.min(2, Math.max(1, count.observers))
+    const suspect = suspicion.suspects(id) || outside || (!vouched && believed)
+    roster.opine(id, { suspect })
+    const outsideSince = since(this.#outside, id, outside, awakeMs)
+    const left = outside && awakeMs - outsideSince >= outsideMs(config) && !survey.holds(id)
+    const agreed = count.observers > 0 && count.due >= reportsNeeded(count.observers) && !vouched
+    return { id, count, outside, ready: left || agreed || this.#toldDead(id, vouched) }
+  }
+
+  /** Above full mesh a node may miss the alerts: two obituaries count, once it had its say. */
+  #toldDead(id: NodeId, vouched: boolean): boolean {
+    const { context, roster, links } = this.#c
+    const authors = roster.obituaries(id).filter(one => roster.lives(one.author)).length
+    const others = roster.living().length - 2
+    const told = authors >= Math.min(2, Math.max(1, others)) && !vouched && !links.has(id)
+    const toldSince = since(this.#told, id, told, context.awakeMs)
+    return told && context.awakeMs - toldSince >= context.config.silenceSuspectMs
+  }
+
+  #declare(candidates: readonly Candidate[]): void {
+    const { awakeMs, config } = this.#c.context
+    const pending = candidates.filter(({ count, outside, ready }) => {
+      if (ready) return false
+      if (count.observers === 0) return outside
+      return count.suspects > 0 && count.suspects >= reportsHolding(count.observers)
+    })
+    for (const candidate of candidates) {
+      const readySince = since(this.#ready, candidate.id, candidate.ready, awakeMs)
+      if (!candidate.ready) continue
+      if (pending.length > 0 && awakeMs - readySince < config.batchMs) continue
+      this.#kill(candidate)
+    }
+  }
+
+  #kill({ id, count }: Candidate): void {
+    const { context, roster, links, overlay, suspicion, alerts } = this.#c
+    const alive = roster.get(id)?.alive
+    assert(alive !== undefined, 'a candidate is a member')
+    const firsthand = suspicion.grade(id) === 'due' && count.observers > 0
+    roster.kill(id)
+    if (firsthand && overlay.graph.observers(id).has(context.self)) {
+      const { incarnation } = alive.body
+      const obituary = context.sealer.seal<ObituaryBody>({
+        kind: 'obituary',
+        node: context.self,
+        subject: id,
+        incarnation
+      })
+      roster.bury(obituary)
+      links.broadcast({ kind: 'obituary', obituary, alive })
+    }
+    suspicion.end(id)
+    alerts.end(id)
+    this.end(id)
+    // Its streams are stale: whatever comes back comes on new ones.
+    if (links.has(id)) context.emit({ kind: 'disconnect', peer: id })
+  }
+}
+
+/** Since when `holds` has been true without a break; `nowMs` when it is not. */
+function since(map: Map<NodeId, number>, id: NodeId, holds: boolean, nowMs: number): number {
+  if (!holds) {
+    map.delete(id)
+    return nowMs
+  }
+  const before = map.get(id)
+  if (before !== undefined) return before
+  map.set(id, nowMs)
+  return nowMs
+}
