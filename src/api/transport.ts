@@ -3,8 +3,7 @@
  * that say what to do: no socket, a stale one, one that is not for us, one that hangs up are
  * different things for a person (B42).
  */
-import { lstatSync } from 'node:fs'
-import { type IncomingMessage, request } from 'node:http'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { ERRORS, type ErrorCode, ShoalError } from '../errors.ts'
 import type { ErrorBody } from './types.ts'
 
@@ -35,14 +34,17 @@ export function send(socketPath: string, call: Call): Promise<Answer> {
   headers['content-length'] = String(Buffer.byteLength(payload ?? ''))
   return new Promise((resolve, reject) => {
     let late = false
-    const outgoing = request({
+    const options: RequestOptions & { readonly servername: '' } = {
       socketPath,
       method: call.method,
       path: call.path,
       headers,
       agent: false,
-      signal: call.signal
-    })
+      signal: call.signal,
+      // Given, or node compiles a large pattern (5 ms) to see that the host is no IPv6 address.
+      servername: ''
+    }
+    const outgoing = request(options)
     const timer =
       call.timeoutMs === 0
         ? undefined
@@ -153,5 +155,6 @@ function connectError(path: string, error: NodeJS.ErrnoException, call: Call): S
 }
 
 function isSocket(path: string): boolean {
+  const { lstatSync } = process.getBuiltinModule('node:fs')
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
 }

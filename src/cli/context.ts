@@ -1,5 +1,4 @@
 /** What every command that asks a daemon needs: the client, the terminal, names as people type. */
-import { randomBytes } from 'node:crypto'
 import { Client } from '../api/client.ts'
 import { socketPath } from '../api/paths.ts'
 import type { WorkloadRef } from '../api/types.ts'
@@ -15,7 +14,10 @@ export interface Context {
   readonly client: Client
 }
 
-export function openContext(terminal: Terminal, options: { readonly socket?: string }): Context {
+export function openContext(
+  terminal: Terminal,
+  options: { readonly socket?: string | undefined }
+): Context {
   return {
     terminal,
     signal: terminal.signal,
@@ -35,11 +37,6 @@ export function clientFor(terminal: Terminal, path: string): Client {
     isSaid = true
   }
   return new Client({ socketPath: path, onVersion })
-}
-
-/** Names one write, so that it can be asked again without happening twice. */
-export function newOperation(): string {
-  return `op-${randomBytes(9).toString('hex')}`
 }
 
 export interface ReplicaRef extends WorkloadRef {

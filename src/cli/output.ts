@@ -76,25 +76,47 @@ async function tableText<T>(
   columns: readonly Column<T>[],
   rows: readonly T[]
 ): Promise<string> {
-  const { default: Table } = await import('cli-table3')
-  const cells = rows.map(row => columns.map(column => plain(column.value(row)) || '-'))
-  if (terminal.isTty) cutLastColumn(columns, cells, terminal.stdout.columns ?? 80)
+  const cells = [
+    columns.map(column => column.header),
+    ...rows.map(row => columns.map(column => plain(column.value(row)) || '-'))
+  ]
+  if (terminal.isTty) cutLastColumn(cells, terminal.stdout.columns ?? 80)
   const paint = painter(terminal)
+  const toneAt = (line: number, at: number): Tone | undefined => {
+    const row = rows[line - 1]
+    return row === undefined ? 'dim' : columns[at]?.tone?.(row)
+  }
+  const isPlain = cells.every(line => line.every(cell => /^[\x20-\x7e]*$/.test(cell)))
+  const painted = isPlain ? padded(cells) : cells
+  const lines = painted.map((line, number) =>
+    line.map((cell, at) => paint(toneAt(number, at), cell))
+  )
+  if (isPlain) return lines.map(line => `${line.join(GAP).trimEnd()}\n`).join('')
+  // Letters that are two columns wide, or none: the library knows them. It costs 13 ms to load.
+  const { default: Table } = await import('cli-table3')
   const table = new Table({
     chars: { ...NO_BORDERS, middle: GAP },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true }
   })
-  table.push(
-    columns.map(column => paint('dim', column.header)),
-    ...cells.map((line, index) =>
-      line.map((text, at) => {
-        const row = rows[index]
-        return row === undefined ? text : paint(columns[at]?.tone?.(row), text)
-      })
-    )
+  table.push(...lines)
+  return table
+    .toString()
+    .split('\n')
+    .map(line => `${line.trimEnd()}\n`)
+    .join('')
+}
+
+/** All but the last column, as wide as their widest cell. */
+function padded(cells: readonly (readonly string[])[]): string[][] {
+  const widths = widthsOf(cells)
+  return cells.map(line =>
+    line.map((cell, at) => (at === line.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
   )
-  const lines = table.toString().split('\n')
-  return `${lines.map(line => line.trimEnd()).join('\n')}\n`
+}
+
+function widthsOf(cells: readonly (readonly string[])[]): readonly number[] {
+  const [head = []] = cells
+  return head.map((_, at) => Math.max(...cells.map(line => [...(line[at] ?? '')].length)))
 }
 
 const NO_BORDERS = Object.fromEntries(
@@ -104,20 +126,14 @@ const NO_BORDERS = Object.fromEntries(
 )
 
 /** The last column is the one with long texts. */
-function cutLastColumn<T>(
-  columns: readonly Column<T>[],
-  cells: string[][],
-  terminalColumns: number
-): void {
-  const last = columns.length - 1
-  const widths = columns.map((column, at) =>
-    Math.max(column.header.length, ...cells.map(line => [...(line[at] ?? '')].length))
-  )
+function cutLastColumn(cells: string[][], terminalColumns: number): void {
+  const widths = widthsOf(cells)
+  const last = widths.length - 1
   const others = widths.slice(0, last).reduce((sum, width) => sum + width + GAP.length, 0)
   const room = Math.max(LAST_COLUMN_MIN, terminalColumns - others)
   for (const line of cells) {
     const letters = [...(line[last] ?? '')]
-    if (letters.length > room) line[last] = `${letters.slice(0, room - 1).join('')}…`
+    if (letters.length > room) line[last] = `${letters.slice(0, room - 3).join('')}...`
   }
 }
 

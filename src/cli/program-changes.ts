@@ -25,7 +25,7 @@ export function addChanges(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { deploy } = await import('./commands/deploy.ts')
+      const { deploy } = await import('./commands/index.ts')
       await deploy(openContext(terminal, options), formatOf(options), {
         file: options.file,
         project: options.project,
@@ -54,7 +54,7 @@ function addScaleAndRemove(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async (text, options) => {
-      const { scale } = await import('./commands/change.ts')
+      const { scale } = await import('./commands/index.ts')
       await scale(openContext(terminal, options), formatOf(options), text, {
         isDetached: options.detach === true,
         timeoutMs: options.timeout,
@@ -73,7 +73,7 @@ function addScaleAndRemove(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async (text, options) => {
-      const { remove } = await import('./commands/change.ts')
+      const { remove } = await import('./commands/index.ts')
       await remove(openContext(terminal, options), formatOf(options), text, {
         isDetached: options.detach === true,
         timeoutMs: options.timeout,
@@ -92,7 +92,7 @@ function addVolume(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { volumeList } = await import('./commands/volume.ts')
+      const { volumeList } = await import('./commands/index.ts')
       await volumeList(openContext(terminal, options), formatOf(options))
     })
   volume
@@ -106,7 +106,7 @@ function addVolume(program: Command, terminal: Terminal): void {
     .addOption(shared.outputOption())
     .addOption(shared.socketOption())
     .action(async (name, options) => {
-      const { volumeAbandon } = await import('./commands/volume.ts')
+      const { volumeAbandon } = await import('./commands/index.ts')
       await volumeAbandon(openContext(terminal, options), formatOf(options), name, {
         project: options.project,
         slot: options.slot,

@@ -22,7 +22,7 @@ export function addNode(program: Command, terminal: Terminal): void {
     .addOption(shared.sureOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { leave } = await import('./commands/leave.ts')
+      const { leave } = await import('./commands/index.ts')
       await leave(openContext(terminal, options), { isSure: options.yes === true })
     })
   program
@@ -33,7 +33,7 @@ export function addNode(program: Command, terminal: Terminal): void {
     .addOption(shared.outputOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { tokenCreate } = await import('./commands/token.ts')
+      const { tokenCreate } = await import('./commands/index.ts')
       await tokenCreate(openContext(terminal, options), formatOf(options))
     })
 }
@@ -47,7 +47,7 @@ function addUp(program: Command, terminal: Terminal): void {
   up.addOption(shared.outputOption())
     .addOption(shared.quietOption())
     .action(async options => {
-      const { up: run } = await import('./commands/up.ts')
+      const { up: run } = await import('./commands/index.ts')
       await run(terminal, { ...startOptions(options), format: formatOf(options) })
     })
   const join = daemonFlags(
@@ -61,7 +61,7 @@ function addUp(program: Command, terminal: Terminal): void {
     .addOption(shared.outputOption())
     .addOption(shared.quietOption())
     .action(async (target, options) => {
-      const { join: run } = await import('./commands/up.ts')
+      const { join: run } = await import('./commands/index.ts')
       const { tokenFile } = options
       await run(terminal, target, {
         ...startOptions(options),

@@ -5,6 +5,8 @@ import * as shared from './options.ts'
 import { formatOf } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
+const NO_FILTER = { all: false, of: undefined, socket: undefined } as const
+
 export function addReads(program: Command, terminal: Terminal): void {
   program
     .command('ps')
@@ -15,8 +17,14 @@ export function addReads(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async (of, options) => {
-      const { ps } = await import('./commands/ps.ts')
-      await ps(openContext(terminal, options), formatOf(options), { all: options.all === true, of })
+      const { runRead } = await import('./fast-run.ts')
+      await runRead(openContext(terminal, options), {
+        ...NO_FILTER,
+        name: 'ps',
+        format: formatOf(options),
+        all: options.all === true,
+        of
+      })
     })
   program
     .command('nodes')
@@ -25,8 +33,9 @@ export function addReads(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { nodes } = await import('./commands/nodes.ts')
-      await nodes(openContext(terminal, options), formatOf(options))
+      const { runRead } = await import('./fast-run.ts')
+      const format = formatOf(options)
+      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'nodes', format })
     })
   program
     .command('status')
@@ -35,8 +44,9 @@ export function addReads(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { status } = await import('./commands/status.ts')
-      await status(openContext(terminal, options), formatOf(options))
+      const { runRead } = await import('./fast-run.ts')
+      const format = formatOf(options)
+      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'status', format })
     })
   addDetails(program, terminal)
 }
@@ -50,7 +60,7 @@ function addDetails(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async (name, options) => {
-      const { inspect } = await import('./commands/inspect.ts')
+      const { inspect } = await import('./commands/index.ts')
       await inspect(openContext(terminal, options), formatOf(options), name)
     })
   program
@@ -61,7 +71,7 @@ function addDetails(program: Command, terminal: Terminal): void {
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async (workload, options) => {
-      const { why } = await import('./commands/why.ts')
+      const { why } = await import('./commands/index.ts')
       await why(openContext(terminal, options), formatOf(options), workload)
     })
   program
@@ -73,7 +83,7 @@ function addDetails(program: Command, terminal: Terminal): void {
     .option('-t, --timestamps', 'show times')
     .addOption(shared.socketOption())
     .action(async (workload, options) => {
-      const { logs } = await import('./commands/logs.ts')
+      const { logs } = await import('./commands/index.ts')
       await logs(openContext(terminal, options), workload, {
         follow: options.follow === true,
         tail: options.tail,
@@ -86,7 +96,7 @@ function addDetails(program: Command, terminal: Terminal): void {
     .addOption(shared.outputOption())
     .addOption(shared.socketOption())
     .action(async options => {
-      const { showVersion } = await import('./commands/version.ts')
+      const { showVersion } = await import('./commands/index.ts')
       await showVersion(openContext(terminal, options), formatOf(options))
     })
 }

@@ -1,7 +1,8 @@
 /** `shoal scale` and `shoal rm`. */
 import { ShoalError } from '../../errors.ts'
 import { REPLICAS_MAX } from '../../spec/workload.ts'
-import { type Context, findWorkload, newOperation } from '../context.ts'
+import { type Context, findWorkload } from '../context.ts'
+import { newOperation } from '../operation.ts'
 import type { Format } from '../output.ts'
 import { submitAndWait } from '../submit.ts'
 import { confirm } from '../terminal.ts'

@@ -1,8 +1,9 @@
 /** `shoal deploy`: a Compose file becomes what the mesh wants, and then what it runs. */
 import type { ChangeAnswer, DeployRequest } from '../../api/types.ts'
 import { ShoalError } from '../../errors.ts'
-import { type ComposeOptions, readComposeFile } from '../compose-file.ts'
-import { type Context, newOperation } from '../context.ts'
+import type { ComposeOptions } from '../compose-file.ts'
+import type { Context } from '../context.ts'
+import { newOperation } from '../operation.ts'
 import { type Format, printData } from '../output.ts'
 import { planLines, showPlan, submitAndWait } from '../submit.ts'
 import { confirm } from '../terminal.ts'
@@ -23,6 +24,8 @@ export async function deploy(
   options: DeployOptions
 ): Promise<void> {
   const { client, signal, terminal } = context
+  // The reader brings YAML and the support table along.
+  const { readComposeFile } = await import('../compose-file.ts')
   const { project, workloads } = await readComposeFile(terminal, options)
   const operation = options.operation ?? newOperation()
   const { prune } = options

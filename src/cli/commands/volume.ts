@@ -1,7 +1,8 @@
 /** `shoal volume ls` and `shoal volume abandon`. */
 import type { VolumeView } from '../../api/types.ts'
 import { ShoalError } from '../../errors.ts'
-import { type Context, newOperation } from '../context.ts'
+import type { Context } from '../context.ts'
+import { newOperation } from '../operation.ts'
 import { type Column, type Format, printData, printList } from '../output.ts'
 import { confirm } from '../terminal.ts'
 import { plain, plural } from '../text.ts'

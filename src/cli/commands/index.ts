@@ -1,0 +1,11 @@
+/** Every other command, imported as one when the first is run. */
+export { remove, scale } from './change.ts'
+export { deploy } from './deploy.ts'
+export { inspect } from './inspect.ts'
+export { leave } from './leave.ts'
+export { logs } from './logs.ts'
+export { tokenCreate } from './token.ts'
+export { join, up } from './up.ts'
+export { showVersion } from './version.ts'
+export { volumeAbandon, volumeList } from './volume.ts'
+export { why } from './why.ts'
