@@ -77,3 +77,7 @@ export const STORE_AGAIN_MS = 500
 export const WAIT_MS_MAX = 60_000
 /** Alarms that are remembered, so that each is raised once. */
 export const ALARMS_MAX = 1_024
+
+/** While the store holds this record its node is amnesiac, over restarts too. The store writes it
+ * when it finds damage, the replica deletes it once a peer has filled it again. */
+export const AMNESIA_KEY = 'replica/amnesiac'

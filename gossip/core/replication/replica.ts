@@ -173,8 +173,12 @@ export class Replica {
   }
 
   #start(input: Extract<ReplicationInput, { kind: 'start' }>, nowMs: number, out: Outbox): void {
-    this.#setAmnesiac(input.amnesiac)
-    this.#state.load(input.persisted, out)
+    const marked = input.persisted.some(({ key }) => key === limits.AMNESIA_KEY)
+    this.#setAmnesiac(input.amnesiac || marked)
+    this.#state.load(
+      input.persisted.filter(({ key }) => key !== limits.AMNESIA_KEY),
+      out
+    )
     this.#publisher.start()
     this.#repairBy(nowMs + this.#jitter(this.#repairEveryMs), nowMs, out)
   }
@@ -188,6 +192,7 @@ export class Replica {
 
   #recover(out: Outbox): void {
     this.#setAmnesiac(false)
+    out.persist(limits.AMNESIA_KEY, null, true)
     out.notify({ kind: 'resynced' })
     this.#publisher.flush(out)
   }
