@@ -66,7 +66,7 @@ export async function printData(
     terminal.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
     return
   }
-  const { stringify } = await import('yaml')
+  const { stringify } = await import('./yaml.ts')
   terminal.stdout.write(stringify(value, { lineWidth: 0 }))
 }
 

@@ -23,7 +23,7 @@ export async function tempFolder(context: TestContext): Promise<string> {
   return folder
 }
 
-export async function openApi(context: TestContext): Promise<ApiWorld> {
+export async function openApi(context: TestContext, version = '0.1.0'): Promise<ApiWorld> {
   const socket = join(await tempFolder(context), 'shoal.sock')
   const backend = new FakeBackend()
   const bugs: unknown[] = []
@@ -35,7 +35,7 @@ export async function openApi(context: TestContext): Promise<ApiWorld> {
         if (process.env['SHOAL_DEBUG'] === '1') console.error(error)
       }
     },
-    { socket, version: '0.1.0' }
+    { socket, version }
   )
   context.cleanup(() => server.close())
   const client = new Client({ socketPath: socket })

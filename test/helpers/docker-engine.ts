@@ -22,6 +22,7 @@ import { pause } from '../../node/runtime/wait.ts'
 
 const UP_TIMEOUT_MS = 20_000
 const POLL_MS = 50
+const UNSHARE = 'unshare'
 const APPLETS = ['sh', 'sleep', 'httpd', 'nc', 'wget', 'cat', 'ls', 'echo', 'hostname', 'date']
 const MORE_APPLETS = ['seq', 'env', 'id', 'head', 'tr', 'test', 'touch', 'rm', 'true', 'false']
 
@@ -115,7 +116,7 @@ export async function startEngine(): Promise<TestEngine> {
   const namespaces = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--mount-proc']
   const name = directory.slice(directory.lastIndexOf('/') + 1)
   const child = spawn(
-    'unshare',
+    UNSHARE,
     [...namespaces, '--propagation', 'private', 'sh', '-c', INIT, 'engine', directory, name],
     { detached: true, stdio: ['ignore', logFile, logFile] }
   )

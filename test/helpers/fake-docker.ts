@@ -1,7 +1,8 @@
 /**
  * A Docker API over a unix socket, for what a real engine does not do on demand: it hangs, loses
  * replies, refuses, lies. It keeps containers, networks, volumes and images in memory, and runs
- * nothing: a container's command says what becomes of it (`FakeProgram`).
+ * nothing: a container's command says what becomes of it (`exit 3`, `print …`, `stubborn`, else it
+ * waits).
  */
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
@@ -17,9 +18,6 @@ import {
   parseFilters,
   send
 } from './fake-docker-parts.ts'
-
-/** What a container's command does: `['exit', '3']`, `['print', …]`, `['stubborn']`, else waits. */
-export type FakeProgram = 'exit' | 'print' | 'stubborn' | 'wait'
 
 /** `hang`: done, never answered. `lose`: done, connection cut. `silent`: not even done. */
 export interface Fault {
