@@ -1,0 +1,212 @@
+import fc from 'fast-check'
+import { equal, is, ok } from 'uvu/assert'
+import { SeededRandom } from '../../gossip/core/random.ts'
+import type { ReplicatedRecord } from '../../gossip/core/replication/message.ts'
+import { Outbox } from '../../gossip/core/replication/outbox.ts'
+import { ReplicaState } from '../../gossip/core/replication/state.ts'
+import { codec, ReplicationWorld } from '../helpers/replication-world.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('replication, properties')
+const KEYS = ['workload/p/a', 'workload/p/b', 'setting/x']
+
+/** All records that ever left the nodes of a small mesh with cuts, edits, removals, restarts. */
+function history(seed: number, steps: number): readonly ReplicatedRecord[] {
+  const world = new ReplicationWorld(seed, 3)
+  const { random } = world
+  const records = new Map<string, ReplicatedRecord>()
+  const listen = (): void => {
+    for (const { id, replica } of world.hosts) {
+      if (replica === undefined) continue
+      const handle = replica.handle.bind(replica)
+      replica.handle = (input, nowMs) => {
+        const effects = handle(input, nowMs)
+        for (const effect of effects) {
+          if (effect.kind !== 'publish' || effect.message.kind !== 'delta') continue
+          for (const record of effect.message.records) {
+            records.set(`${id}/${record.bytes.join()}`, record)
+          }
+        }
+        return effects
+      }
+    }
+  }
+  listen()
+  for (let i = 0; i < steps; i++) {
+    const id = `n${random.int(3)}`
+    const key = KEYS[random.int(KEYS.length)] ?? ''
+    const draw = random.int(12)
+    if (draw < 5) world.write(id, key, { text: `${i}` })
+    else if (draw === 5) world.write(id, key, { remove: true })
+    else if (draw < 9) world.own(id, `k${random.int(4)}`, random.int(3) === 0 ? null : `${i}`)
+    else if (draw === 9)
+      world.cut(
+        [id],
+        world.hosts.map(h => h.id).filter(other => other !== id)
+      )
+    else if (draw === 10) world.heal()
+    else {
+      world.stop(id)
+      world.start(id)
+      world.command(id, { kind: 'complete' })
+      listen()
+    }
+    world.run(random.int(3_000))
+  }
+  return [...records.values()]
+}
+
+function stateOf(records: readonly ReplicatedRecord[]): ReplicaState {
+  const state = new ReplicaState({ codec }, 'n0')
+  state.owners.setRoster(new Set(['n0', 'n1', 'n2']))
+  const out = new Outbox()
+  for (const record of records) state.take(record, out, () => undefined)
+  return state
+}
+
+function digestOf(records: readonly ReplicatedRecord[]): string {
+  const state = stateOf(records)
+  return `${state.owners.sum()} ${state.shared.sum()}`
+}
+
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const random = new SeededRandom(seed)
+  const left = [...items]
+  const out: T[] = []
+  while (left.length > 0) out.push(...left.splice(random.int(left.length), 1))
+  return out
+}
+
+test('the state is a function of the set of records: any order, with repetitions', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 1e6 }),
+      fc.integer({ min: 0, max: 1e6 }),
+      (seed, order) => {
+        const records = history(seed, 30)
+        const once = digestOf(records)
+        equal(digestOf(shuffled(records, order)), once)
+        equal(digestOf(shuffled([...records, ...records.slice(0, 20)], order)), once)
+      }
+    ),
+    { numRuns: 25 }
+  )
+})
+
+test('merging is associative: joining joined halves is joining all', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 1, max: 50 }), (seed, at) => {
+      const records = history(seed, 30)
+      const [left, right] = [records.slice(0, at), records.slice(at)]
+      const survivors = (state: ReplicaState): ReplicatedRecord[] => [
+        ...state.owners.sorted().flatMap(o => [...o.records.records()].map(e => e.record)),
+        ...KEYS.flatMap(key => state.shared.register(key)?.siblings.map(s => s.write) ?? []),
+        ...state.shared.buckets.flatMap(bucket =>
+          [...bucket.uids].flatMap(uid => state.shared.evidence(uid) ?? [])
+        )
+      ]
+      const joined = [...survivors(stateOf(right)), ...survivors(stateOf(left))]
+      equal(digestOf(joined), digestOf(records))
+    }),
+    { numRuns: 25 }
+  )
+})
+
+test('replicas converge through loss, repetition, late replays, cuts, restarts and amnesia', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 1e6 }),
+      fc.constantFrom(1, 2, 3, 4, 5),
+      fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 5, maxLength: 25 }),
+      (seed, count, steps) => storm(seed, count, steps)
+    ),
+    { numRuns: 40 }
+  )
+})
+
+test('twenty replicas converge too', () => {
+  storm(20, 20, [0, 1, 2, 4, 3, 6, 5, 7, 0, 8, 9, 1, 2])
+})
+
+/** S1 to S4 over one run: acknowledged writes are there or superseded or their life has ended. */
+function storm(seed: number, count: number, steps: readonly number[]): void {
+  const world = new ReplicationWorld(seed, count)
+  const { random } = world
+  world.faults = { loss: 150, duplicate: 100, replay: 50, delayMs: 50 }
+  const removed = new Set<string>()
+  const any = (): string => `n${random.int(count)}`
+  for (const step of steps) {
+    const id = any()
+    const key = KEYS[random.int(KEYS.length)] ?? ''
+    const up = world.host(id).replica !== undefined
+    if (step <= 2 && up) world.write(id, key, { text: `${id} ${step} ${world.nowMs}` })
+    else if (step === 3 && up) {
+      const uid = world.replica(id).entry(key)?.current?.body.uid
+      if (uid !== undefined) {
+        world.write(id, key, { uid, remove: true })
+        removed.add(uid)
+      }
+    } else if (step === 4 && up) world.own(id, `alloc/${random.int(3)}`, `${world.nowMs}`)
+    else if (step === 5)
+      world.cut(
+        [id],
+        world.hosts.map(h => h.id).filter(o => o !== id)
+      )
+    else if (step === 6) world.heal()
+    else if (step === 7 && up) world.stop(id, random.int(2) === 0 ? 'kill' : 'power')
+    else if (step === 8 && !up) world.start(id)
+    else if (step === 9 && up && world.running.length > 2) {
+      world.stop(id, 'wipe')
+      world.start(id, true)
+    }
+    world.run(random.int(4_000))
+  }
+  for (const host of world.hosts) if (host.replica === undefined) world.start(host.id)
+  world.heal()
+  world.faults = { loss: 0, duplicate: 0, replay: 0, delayMs: 5 }
+  ok(world.converge(60_000), `seed ${seed}, N=${count}, steps ${steps.join()}: no convergence`)
+  world.run(200_000)
+  ok(world.converge(60_000), 'late replays changed something for good')
+  for (const host of world.hosts) {
+    for (const uid of removed) checkRemoved(world, host.id, uid)
+    checkAcked(world, host.id, count)
+    is(host.replica?.amnesiac, false)
+  }
+}
+
+function checkRemoved(world: ReplicationWorld, id: string, uid: string): void {
+  const replica = world.replica(id)
+  if (!replica.removed(uid)) return
+  for (const { current, conflicts } of replica.shared('')) {
+    ok(current?.body.uid !== uid, `${uid} runs again on ${id}`)
+    ok(conflicts.every(write => write.body.uid !== uid))
+  }
+}
+
+/** What was acknowledged on two disks is known: as it is, as an ancestor, or its life has ended. */
+function checkAcked(world: ReplicationWorld, id: string, count: number): void {
+  if (count < 2) return
+  for (const ack of world.events(id, 'ack')) {
+    if (ack.disks < 2) continue
+    const { node, boot, counter } = ack.dot
+    const known = world
+      .replica('n0')
+      .shared('')
+      .some(({ current, conflicts }) =>
+        [current, ...conflicts].some(
+          write =>
+            write !== undefined &&
+            [write.body.dot, ...write.body.vector, ...write.body.past.map(past => past.dot)].some(
+              dot => dot.node === node && dot.boot === boot && dot.counter >= counter
+            )
+        )
+      )
+    const based = world
+      .replica('n0')
+      .shared('')
+      .some(({ current }) => (current?.body.base ?? 0) > 0)
+    ok(known || based || world.replica('n0').stats().removed > 0, `lost ${ack.operation}`)
+  }
+}
+
+test.run()
