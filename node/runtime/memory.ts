@@ -23,7 +23,6 @@ import { onAbort } from './wait.ts'
 
 export {
   type MemoryBehaviour,
-  type MemoryClock,
   MemoryEngine,
   type MemoryEngineInit
 } from './memory/engine.ts'

@@ -3,6 +3,7 @@
  * process has another start time and is nobody to us.
  */
 import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 
 export interface ProcessIdentity {
   readonly bootId: string
@@ -42,7 +43,7 @@ export interface Proc {
   /** Milliseconds since boot, suspend included; moves with no wall clock. */
   uptimeMs(): number
   /** To one process, or with a negative pid to its group. False when there is none. */
-  kill(pid: number, signal: NodeJS.Signals): boolean
+  kill(pid: number, signal: NodeJS.Signals | number): boolean
 }
 
 /** The real one. Throws where there is no `/proc`. */
@@ -83,11 +84,27 @@ export function ageMs(proc: Proc, identity: ProcessIdentity): number {
   return Math.max(0, proc.uptimeMs() - (identity.startTicks / TICKS_PER_S) * 1_000)
 }
 
+/** First and last real-time signal, as libc counts them; Node has no names for those. */
+const SIGRTMIN = 34
+const SIGRTMAX = 64
+const REALTIME_PATTERN = /^SIGRT(MIN|MAX)(?:[+-](\d{1,2}))?$/
+
+/** `SIGTERM`, `term`, `15`, `SIGRTMIN+3` as a number; SIGTERM for what is no signal, because a stop
+ * must come to its end. */
+export function signalNumber(name: string): number {
+  const known = constants.signals
+  if (/^\d{1,2}$/.test(name) && Number(name) >= 1 && Number(name) <= SIGRTMAX) return Number(name)
+  const upper = name.toUpperCase()
+  const whole = upper.startsWith('SIG') ? upper : `SIG${upper}`
+  const realtime = REALTIME_PATTERN.exec(whole)
+  if (realtime !== null) {
+    const offset = Number(realtime[2] ?? 0)
+    return realtime[1] === 'MIN' ? SIGRTMIN + offset : SIGRTMAX - offset
+  }
+  return known[whole as NodeJS.Signals] ?? known.SIGTERM
+}
+
 /** Signals the group that this process leads; nobody when it is not the same process any more. */
-export function signalGroup(
-  proc: Proc,
-  identity: ProcessIdentity,
-  signal: NodeJS.Signals
-): boolean {
-  return isAlive(proc, identity) && proc.kill(-identity.pid, signal)
+export function signalGroup(proc: Proc, identity: ProcessIdentity, signal: string): boolean {
+  return isAlive(proc, identity) && proc.kill(-identity.pid, signalNumber(signal))
 }

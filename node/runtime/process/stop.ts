@@ -40,7 +40,7 @@ async function endWorkload(
   options: StopOptions,
   signal: AbortSignal
 ): Promise<void> {
-  if (!signalGroup(proc, workload, options.signal as NodeJS.Signals)) return
+  if (!signalGroup(proc, workload, options.signal)) return
   if (await gone(proc, workload, options.graceMs, signal)) return
   signalGroup(proc, workload, 'SIGKILL')
   if (await gone(proc, workload, KILL_TIMEOUT_MS, signal)) return
