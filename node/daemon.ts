@@ -245,7 +245,6 @@ export class Daemon {
     this.#api = await startApiServer(
       {
         backend,
-        checkWorkload: checkedSpec,
         report: error => log.error({ error: String(error) }, 'a bug in the API')
       },
       { socket: options.socket, version }
@@ -382,13 +381,4 @@ export class Daemon {
 function readSpec(value: unknown): WorkloadSpec | undefined {
   const result = checkWorkload(value)
   return 'workload' in result ? result.workload : undefined
-}
-
-function checkedSpec(value: unknown): WorkloadSpec {
-  const result = checkWorkload(value)
-  if ('workload' in result) return result.workload
-  const problem = result.problems[0]
-  throw new ShoalError('INVALID', problem?.message ?? 'this is no workload', {
-    where: problem?.path ?? ''
-  })
 }

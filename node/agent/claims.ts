@@ -11,7 +11,7 @@ import type { NodeId, Random } from '../../gossip/core/types.ts'
 import type { Instance } from '../reconcile/instance.ts'
 import type { AgentConfig } from './config.ts'
 import { duel, runBucket } from './duel.ts'
-import { standingClaims } from './mapping.ts'
+import { isDraining, standingClaims } from './mapping.ts'
 import type { AllocationRecord } from './records.ts'
 import type { Claim, View, WorkloadView } from './view.ts'
 
@@ -129,7 +129,7 @@ class SlotDecider {
     const free = this.#rivals.length === 0
     const paced = free
       ? this.#in.takeoverWaitMs() > 0
-      : this.#rivals.some(rival => !this.#draining(rival.node))
+      : this.#rivals.some(rival => !isDraining(this.#in.view, rival.node))
     this.#publish(this.#fresh(workload, paced))
   }
 
@@ -172,7 +172,7 @@ class SlotDecider {
 
   /** A claim that has not started: its turn may have come. */
   #advance(mine: AllocationRecord): void {
-    const moves = this.#rivals.some(rival => !this.#draining(rival.node))
+    const moves = this.#rivals.some(rival => !isDraining(this.#in.view, rival.node))
     if (mine.paced && moves && !this.#waited(this.#in.config.stableAfterMs)) return
     if (!this.#in.fits()) {
       if (mine.reason !== 'waits for room') this.#publish({ ...mine, reason: 'waits for room' })
@@ -363,11 +363,6 @@ class SlotDecider {
 
   #release(mine: AllocationRecord, reason: string): void {
     this.#publish({ ...mine, state: 'stopping', reason, paced: false, pinned: false })
-  }
-
-  #draining(node: NodeId): boolean {
-    const { view } = this.#in
-    return view.infos.get(node)?.draining === true || view.members.get(node)?.phase === 'draining'
   }
 
   #rank(node: NodeId): number {

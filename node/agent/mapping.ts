@@ -56,8 +56,13 @@ export function nodeInput(view: MappingView, id: NodeId): PlacementNode | undefi
     eighths: view.loads.get(id)?.eighths ?? 8,
     zone: info.zone,
     attributes,
-    schedulable: !info.draining && view.members.get(id)?.phase !== 'draining'
+    schedulable: !isDraining(view, id)
   }
+}
+
+/** Keeps what is pinned by data, gets nothing new, hands over the rest. */
+export function isDraining(view: MappingView, node: NodeId): boolean {
+  return view.infos.get(node)?.draining === true || view.members.get(node)?.phase === 'draining'
 }
 
 function requirementsOf(spec: WorkloadSpec): readonly Requirement[] {
@@ -101,7 +106,8 @@ function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean 
   const { record, node, slot } = claim
   if (view.abandoned(workload.uid, slot, record.claim)) return false
   if (workload.sticky) return record.ran
-  if (!view.living(node)) return false
+  // A pin without data only spares a move; a draining node wants to be left.
+  if (!view.living(node) || isDraining(view, node)) return false
   if (workload.record.spec.rebalance === 'failover') return record.ran
   return record.pinned && record.generation === workload.generation
 }

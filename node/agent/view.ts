@@ -100,7 +100,8 @@ export class View {
     const lived = this.living(member.id)
     this.members.set(member.id, member)
     this.#nodeChanged(member.id)
-    if (lived !== this.living(member.id) || before?.boot !== member.boot) {
+    const same = before?.boot === member.boot && before.phase === member.phase
+    if (lived !== this.living(member.id) || !same) {
       this.#claimsChanged(member.id)
     }
   }
@@ -155,10 +156,13 @@ export class View {
   setOwn(node: NodeId, key: string, value: unknown): void {
     const [kind = '', uid = '', slot = '', rival = ''] = key.split('/')
     switch (kind) {
-      case 'info':
+      case 'info': {
+        const draining = this.infos.get(node)?.draining
         this.#set(this.infos, node, value, records.isNodeInfo)
         this.#nodeChanged(node)
+        if (this.infos.get(node)?.draining !== draining) this.#claimsChanged(node)
         break
+      }
       case 'load':
         this.#set(this.loads, node, value, records.isNodeLoad)
         this.#nodeChanged(node)

@@ -4,7 +4,7 @@ import { volumeNames } from '../agent/prepare.ts'
 import type { WorkloadView } from '../agent/view.ts'
 import { wallOf } from '../clock.ts'
 import { reportWorkload } from './allocations.ts'
-import { ageText, nodeName, type ReportContext } from './context.ts'
+import { nodeName, type ReportContext } from './context.ts'
 
 export interface StatusExtra {
   readonly mesh: string
@@ -125,13 +125,12 @@ function goneNodes(context: ReportContext): readonly Trouble[] {
   for (const member of [...agent.view.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     if (member.state !== 'dead' && member.state !== 'suspect') continue
     const name = nodeName(context, member.id)
-    const age = ageText(clock.nowMs() - member.sinceMs)
-    const what = member.daemonGone ? 'its daemon does not answer' : 'unreachable'
+    const what = member.daemonGone ? 'does not answer, its host does' : 'unreachable'
     const last = member.addresses[0]?.split('/')[2] ?? 'no address'
     const { moved, waits, volumes } = left(context, member.id)
     const act = member.daemonGone ? `start shoal on ${name}` : `power ${name} on`
     found.push({
-      what: `${name} ${what} ${age} (last ${last})`,
+      what: `${name} ${what} (last ${last})`,
       since: wallOf(clock, member.sinceMs),
       moved,
       waits,

@@ -78,6 +78,18 @@ test('with rebalance failover living allocations are pins, dead ones are not', (
   equal(itemInput(view, 'u0')?.pins, [{ slot: 0, node: 'a' }])
 })
 
+test('a draining node keeps pins of data, and no others', () => {
+  const failover = viewOf(['a', 'b'], [spec({ rebalance: 'failover' })])
+  failover.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca' }))
+  equal(itemInput(failover, 'u0')?.pins, [{ slot: 0, node: 'a' }])
+  failover.setOwn('a', 'info', info('a', { draining: true }))
+  equal(itemInput(failover, 'u0')?.pins, [])
+  const data = viewOf(['a', 'b'], [spec({ volumes: [DATA_VOLUME] })])
+  data.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca' }))
+  data.setOwn('a', 'info', info('a', { draining: true }))
+  equal(itemInput(data, 'u0')?.pins, [{ slot: 0, node: 'a' }])
+})
+
 test('a node that failed with this template is avoided, one that failed with another is not', () => {
   const view = viewOf(['a', 'b'], [spec()])
   const generation = view.workloads.get('u0')?.generation ?? ''
