@@ -6,147 +6,17 @@
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { pathToFileURL } from 'node:url'
+import { type ItemAssignment, type PlacementInput, Placer } from '../../placement/index.ts'
 import {
-  type ItemAssignment,
-  type PlacementInput,
-  type PlacementItem,
-  type PlacementNode,
-  Placer
-} from '../../placement/index.ts'
+  gained,
+  makeMesh,
+  maxOverMean,
+  quantile,
+  seeded
+} from '../../test/helpers/placement-scale.ts'
 
-const REPLICA_MIX = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8, 8]
-const MIB_PER_MILLICORE = 2
 const COLD_RUNS = 5
-
-export interface MeshOptions {
-  readonly nodes: number
-  readonly replicas: number
-  /** Share of the weights that all replicas ask for. */
-  readonly utilisation: number
-  readonly constraints: boolean
-  readonly seed: number
-}
-
-/** A small seeded generator (mulberry32), so that every run measures the same mesh. */
-export function seeded(seed: number): (below: number) => number {
-  let state = seed | 0
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below)
-  }
-}
-
-function makeNode(i: number, below: (n: number) => number): PlacementNode {
-  const cpuMillis = 1000 * [4, 8, 16, 32, 64][below(5)]!
-  return {
-    id: `node-${i.toString(36)}-${below(1e9).toString(36)}`,
-    cpuMillis,
-    memoryMiB: cpuMillis * [2, 4, 8][below(3)]!,
-    eighths: 8,
-    zone: `zone-${i % 5}`,
-    attributes: { 'node.labels.disk': below(4) === 0 ? 'ssd' : 'hdd' },
-    schedulable: true
-  }
-}
-
-function makeItem(i: number, unit: number, below: (n: number) => number): PlacementItem {
-  const size = unit * (1 + below(8))
-  const lesser = Math.floor((size * (1 + below(4))) / 4)
-  const [cpuMillis, memory] = below(2) === 0 ? [size, lesser] : [lesser, size]
-  const memoryMiB = memory * MIB_PER_MILLICORE
-  return {
-    uid: `item-${i.toString(36)}-${below(1e9).toString(36)}`,
-    created: i,
-    class: 0,
-    kind: 'service',
-    replicas: REPLICA_MIX[below(REPLICA_MIX.length)]!,
-    cpuMillis,
-    memoryMiB,
-    balanceCpuMillis: cpuMillis,
-    balanceMemoryMiB: memoryMiB,
-    ports: [],
-    requirements: [],
-    maxPerNode: 0,
-    zones: 'none',
-    avoid: [],
-    pins: []
-  }
-}
-
-function constrain(
-  item: PlacementItem,
-  nodes: readonly PlacementNode[],
-  below: (n: number) => number
-): PlacementItem {
-  const dice = below(100)
-  if (dice < 10) {
-    const values = ['ssd']
-    return { ...item, requirements: [{ attribute: 'node.labels.disk', operator: 'in', values }] }
-  }
-  if (dice < 15) return { ...item, ports: [`tcp/${8_000 + below(500)}`] }
-  if (dice < 20) return { ...item, pins: [{ slot: 0, node: nodes[below(nodes.length)]!.id }] }
-  if (dice < 30) return { ...item, zones: 'hard' }
-  return item
-}
-
-/** The mesh of `placement.md` C11: sizes 1 to 8, nodes of 4 to 64 cores, five zones. */
-export function makeMesh(options: MeshOptions): PlacementInput {
-  const below = seeded(options.seed)
-  const nodes = Array.from({ length: options.nodes }, (_, i) => makeNode(i, below))
-  const weight = nodes.reduce((sum, node) => sum + node.cpuMillis, 0)
-  const unit = Math.max(1, Math.round((weight * options.utilisation) / options.replicas / 4.5))
-  const items: PlacementItem[] = []
-  for (let total = 0; total < options.replicas; ) {
-    let item = makeItem(items.length, unit, below)
-    item = { ...item, replicas: Math.min(item.replicas, options.replicas - total) }
-    total += item.replicas
-    items.push(options.constraints ? constrain(item, nodes, below) : item)
-  }
-  if (options.constraints) {
-    for (let i = 0; i < 5; i++) {
-      const item = makeItem(items.length, unit, below)
-      items.push({ ...item, kind: 'global', replicas: 1, cpuMillis: 20, balanceCpuMillis: 20 })
-    }
-  }
-  return { salt: 'bench', version: 1, nodes, items }
-}
-
-/** Seats gained anywhere between two answers for one item. */
-export function gained(
-  before: ItemAssignment | undefined,
-  after: ItemAssignment | undefined
-): number {
-  const old = new Map(before?.seats.map(seat => [seat.node, seat.seats]))
-  return (after?.seats ?? []).reduce(
-    (sum, seat) => sum + Math.max(0, seat.seats - (old.get(seat.node) ?? 0)),
-    0
-  )
-}
-
-/** Highest load relative to weight, over the mean. */
-export function maxOverMean(input: PlacementInput, items: readonly ItemAssignment[]): number {
-  const load = new Map(input.nodes.map(node => [node.id, 0]))
-  const specs = new Map(input.items.map(item => [item.uid, item]))
-  for (const { uid, seats } of items) {
-    const spec = specs.get(uid)!
-    const memory = Math.ceil(spec.balanceMemoryMiB / MIB_PER_MILLICORE)
-    const size = Math.max(1, spec.balanceCpuMillis, memory)
-    for (const seat of seats) load.set(seat.node, load.get(seat.node)! + size * seat.seats)
-  }
-  const weights = input.nodes.map(node =>
-    Math.max(1, Math.min(node.cpuMillis, Math.floor(node.memoryMiB / MIB_PER_MILLICORE)))
-  )
-  const total = [...load.values()].reduce((sum, value) => sum + value, 0)
-  const mean = total / weights.reduce((sum, value) => sum + value, 0)
-  return Math.max(...input.nodes.map((node, i) => load.get(node.id)! / weights[i]! / mean))
-}
-
-export function quantile(samples: readonly number[], share: number): number {
-  const sorted = [...samples].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
-}
+const WARM_UP_EVENTS = 20
 
 function times(samples: readonly number[]): string {
   const at = (share: number): string => quantile(samples, share).toFixed(2)
@@ -177,57 +47,68 @@ export interface Figures {
   readonly pending: number
 }
 
-/** Kills `events` nodes one at a time (each returns before the next), and deploys as many items. */
-export function measure(input: PlacementInput, events: number): Figures {
-  const coldMs: number[] = []
-  let placer = new Placer(input)
-  for (let i = 0; i < COLD_RUNS; i++) {
-    const cold = timed(() => new Placer(input))
-    placer = cold.value
-    coldMs.push(cold.ms)
-  }
-  const assignment = placer.assignment()
-  const pending = assignment.items.filter(item => item.pending.length > 0).length
-  const balance = maxOverMean(input, assignment.items)
+/** Replicas of each node that a death displaces: not what is pinned there, nor its globals. */
+function displaceable(
+  input: PlacementInput,
+  items: readonly ItemAssignment[]
+): Map<string, number> {
   const held = new Map<string, number>()
-  const pinned = new Map<string, number>()
-  for (const { seats } of assignment.items) {
-    for (const seat of seats) held.set(seat.node, (held.get(seat.node) ?? 0) + seat.seats)
+  const add = (node: string, seats: number) => held.set(node, (held.get(node) ?? 0) + seats)
+  const kinds = new Map(input.items.map(item => [item.uid, item.kind]))
+  for (const { uid, seats } of items) {
+    if (kinds.get(uid) === 'service') for (const seat of seats) add(seat.node, seat.seats)
   }
-  for (const item of input.items) {
-    for (const pin of item.pins) pinned.set(pin.node, (pinned.get(pin.node) ?? 0) + 1)
-    if (item.kind === 'global') {
-      for (const node of input.nodes) pinned.set(node.id, (pinned.get(node.id) ?? 0) + 1)
-    }
-  }
-  const before = new Map(assignment.items.map(item => [item.uid, item]))
+  for (const item of input.items) for (const pin of item.pins) add(pin.node, -1)
+  return held
+}
+
+/** Builds it some times; the first is a cold engine's too. */
+function buildTimes(input: PlacementInput): number[] {
+  return Array.from({ length: COLD_RUNS }, () => timed(() => new Placer(input)).ms)
+}
+
+/**
+ * Kills `events` nodes one at a time (each returns before the next), and deploys and deletes as
+ * many items. The first few are not counted: a daemon that has just started compiles its code.
+ */
+export function measure(input: PlacementInput, events: number): Figures {
+  const coldMs = buildTimes(input)
+  const placer = new Placer(input)
+  const { items } = placer.assignment()
+  const held = displaceable(input, items)
+  const before = new Map(items.map(item => [item.uid, item]))
   const below = seeded(7)
-  const figures = { lossMs: [], joinMs: [], addMs: [], deleteMs: [] } as Record<string, number[]>
+  const lossMs: number[] = []
+  const joinMs: number[] = []
+  const addMs: number[] = []
+  const deleteMs: number[] = []
   let displaced = 0
   let moved = 0
-  for (let i = 0; i < events; i++) {
+  for (let i = -WARM_UP_EVENTS; i < events; i++) {
     const node = input.nodes[below(input.nodes.length)]!
     const loss = timed(() => placer.apply([{ kind: 'node-gone', id: node.id }]))
-    figures['lossMs']!.push(loss.ms)
-    // What is pinned to the dead node, and its own globals, wait and move nowhere.
-    displaced += (held.get(node.id) ?? 0) - (pinned.get(node.id) ?? 0)
+    displaced += held.get(node.id) ?? 0
     for (const uid of loss.value) moved += gained(before.get(uid), placer.of(uid))
-    figures['joinMs']!.push(timed(() => placer.apply([{ kind: 'node', node }])).ms)
+    const join = timed(() => placer.apply([{ kind: 'node', node }]))
     const base = input.items[below(input.items.length)]!
     const item = { ...base, uid: `new-${i}`, created: input.items.length + i, pins: [] }
-    figures['addMs']!.push(timed(() => placer.apply([{ kind: 'item', item }])).ms)
+    const add = timed(() => placer.apply([{ kind: 'item', item }]))
     const gone = timed(() => placer.apply([{ kind: 'item-gone', uid: item.uid }]))
-    figures['deleteMs']!.push(gone.ms)
+    if (i < 0) continue
+    lossMs.push(loss.ms)
+    joinMs.push(join.ms)
+    addMs.push(add.ms)
+    deleteMs.push(gone.ms)
   }
   return {
     coldMs,
-    lossMs: figures['lossMs']!,
-    joinMs: figures['joinMs']!,
-    addMs: figures['addMs']!,
-    deleteMs: figures['deleteMs']!,
+    lossMs,
+    joinMs,
+    addMs,
+    deleteMs,
     movement: moved / displaced,
-    maxOverMean: balance,
-    pending
+    maxOverMean: maxOverMean(input, items),
+    pending: items.filter(item => item.pending.length > 0).length
   }
 }
 
