@@ -62,7 +62,8 @@ export class Dialer {
     for (const id of roster.living()) {
       if (id !== context.self) this.#missing.set(id, { sinceMs: 0, failures: 0, nextMs: 0 })
     }
-    this.#healNextMs = context.nowMs + HEAL_MS
+    // Not all nodes in the same moment: a cut then heals in a fraction of a second.
+    this.#healNextMs = context.nowMs + context.random.int(HEAL_MS)
     this.tick()
   }
 

@@ -35,6 +35,8 @@ export class Roster {
   readonly #forgets = new Map<NodeId, Signed<ForgetBody>>()
   /** Rises with each change of who lives or of a durable field. */
   revision = 0
+  #living: readonly NodeId[] = []
+  #livingRevision = -1
 
   constructor(context: Context) {
     this.#context = context
@@ -59,8 +61,12 @@ export class Roster {
   }
 
   /** All that take part, ourselves too, sorted. */
-  living(): NodeId[] {
-    return [...this.#members.keys()].filter(id => this.lives(id)).sort()
+  living(): readonly NodeId[] {
+    if (this.#livingRevision !== this.revision) {
+      this.#livingRevision = this.revision
+      this.#living = [...this.#members.keys()].filter(id => this.lives(id)).sort()
+    }
+    return this.#living
   }
 
   /**

@@ -27,7 +27,7 @@ export interface SurveyComponents {
 export class Survey {
   readonly #c: SurveyComponents
   #active = false
-  #queue: NodeId[] = []
+  readonly #queue = new Set<NodeId>()
   /** Knocked at, no answer yet. */
   readonly #asked = new Set<NodeId>()
   /** Until when (awake clock) one that answered may still link with us. */
@@ -40,7 +40,7 @@ export class Survey {
   /** It may not be declared dead for being outside of my side yet. */
   holds(id: NodeId): boolean {
     if (!this.#active) return false
-    if (this.#asked.has(id) || this.#queue.includes(id)) return true
+    if (this.#asked.has(id) || this.#queue.has(id)) return true
     return (this.#answered.get(id) ?? 0) > this.#c.context.awakeMs
   }
 
@@ -55,10 +55,14 @@ export class Survey {
       this.#asked.clear()
       this.#answered.clear()
       const others = [...overlay.graph.members].filter(id => id !== context.self)
-      this.#queue = others.filter(id => !links.has(id))
+      this.#queue.clear()
+      for (const id of others) if (!links.has(id)) this.#queue.add(id)
     }
     const perTick = Math.max(1, Math.floor((KNOCKS_PER_SECOND_MAX * context.config.tickMs) / 1_000))
-    for (const id of this.#queue.splice(0, perTick)) this.#knock(id)
+    for (const id of [...this.#queue].slice(0, perTick)) {
+      this.#queue.delete(id)
+      this.#knock(id)
+    }
   }
 
   knocked(input: Extract<MembershipInput, { kind: 'knocked' }>): boolean {

@@ -31,6 +31,8 @@ export class Suspicion {
   readonly #watches = new Map<NodeId, Watch>()
   /** Nobody is due before (awake clock): announced restarts. */
   readonly #restarts = new Map<NodeId, number>()
+  /** What we reported of those that died, until (awake clock) all had time to decide alike. */
+  readonly #epitaphs = new Map<NodeId, { readonly report: Report; readonly untilMs: number }>()
   #knockToken = 0
   #proofsSinceMs = 0
   #proofs = 0
@@ -73,11 +75,15 @@ export class Suspicion {
     return this.#due(watch) ? 'due' : 'suspect'
   }
 
-  /** What we report now, sorted: suspects that we observe. */
+  /** What we report now: suspects that we observe, and those that died of it just now. */
   reports(): Report[] {
     const { context, roster, graph } = this.#c
     const subjects = graph().subjects(context.self)
     const reports: Report[] = []
+    for (const [subject, { report, untilMs }] of this.#epitaphs) {
+      if (context.awakeMs < untilMs) reports.push(report)
+      else this.#epitaphs.delete(subject)
+    }
     for (const subject of [...this.#watches.keys()].sort()) {
       const watch = this.#watches.get(subject) as Watch
       const member = roster.get(subject)
@@ -95,6 +101,15 @@ export class Suspicion {
     this.#c.roster.opine(peer, { directPath: true, daemonGone: false })
   }
 
+  /** It died: withdrawing our report with it would leave slower judges a vote short. */
+  died(subject: NodeId): void {
+    const { context } = this.#c
+    const report = this.reports().find(one => one.node === subject)
+    const untilMs = context.awakeMs + 2 * context.config.sideMs
+    if (report?.due === true) this.#epitaphs.set(subject, { report, untilMs })
+    this.end(subject)
+  }
+
   /** No longer a living member. */
   end(subject: NodeId): void {
     this.#watches.delete(subject)
@@ -105,6 +120,7 @@ export class Suspicion {
   refuted(subject: NodeId, restartMs: number | undefined): void {
     const { context } = this.#c
     this.#restarts.delete(subject)
+    this.#epitaphs.delete(subject)
     if (restartMs !== undefined) this.#restarts.set(subject, context.awakeMs + restartMs)
     const watch = this.#watches.get(subject)
     if (watch !== undefined) this.#prove(watch, context.awakeMs)

@@ -65,7 +65,14 @@ export class Verdict {
     const candidates: Candidate[] = []
     for (const id of roster.living()) {
       if (id === context.self) continue
-      candidates.push(this.#consider(id, side, countReports(graph, side, id, reports)))
+      const calm =
+        side.has(id) &&
+        !reported.has(id) &&
+        !suspicion.watches.has(id) &&
+        roster.get(id)?.state === 'alive' &&
+        roster.obituaries(id).length === 0
+      if (calm) this.end(id)
+      else candidates.push(this.#consider(id, side, countReports(graph, side, id, reports)))
     }
     if (final) this.#declare(candidates)
   }
@@ -153,7 +160,7 @@ export class Verdict {
       roster.bury(obituary)
       links.broadcast({ kind: 'obituary', obituary, alive })
     }
-    suspicion.end(id)
+    suspicion.died(id)
     alerts.end(id)
     this.end(id)
     // Its streams are stale: whatever comes back comes on new ones.
