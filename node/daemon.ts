@@ -50,6 +50,8 @@ const RESTART_MS = 30_000
 const GOODBYE_MS = 100
 const TOKEN_ADDRESSES_MAX = 8
 const LOAD_SAMPLE_MS = 5_000
+/** An engine that is down for so long gives up what is stateless (`protocols.md` 4, Planned). */
+const ENGINE_DOWN_MS = 60_000
 
 export interface DaemonComponents {
   readonly options: DaemonOptions
@@ -209,14 +211,25 @@ export class Daemon {
   /** This node's own load, in rare steps, for everybody's placement. */
   #sampleLoad(): void {
     const factor = new LoadFactor({ nowMs: this.#clock.nowMs() })
-    let published = EIGHTHS_FULL
+    let published = `${EIGHTHS_FULL} ${this.#info.runtimes}`
     this.#loadTimer = setInterval(() => {
       const perCore = (loadavg()[0] ?? 0) / availableParallelism()
       const eighths = factor.sample(perCore, this.#clock.nowMs())
-      if (eighths === published) return
-      published = eighths
+      const runtimes = this.#usableRuntimes()
+      if (published === `${eighths} ${runtimes}`) return
+      published = `${eighths} ${runtimes}`
+      this.#info = { ...this.#info, runtimes }
       this.#input({ kind: 'info', info: this.#info, eighths })
     }, LOAD_SAMPLE_MS)
+  }
+
+  /** Without those that have not answered for so long that others should take over. */
+  #usableRuntimes(): readonly RuntimeName[] {
+    const nowMs = this.#clock.nowMs()
+    return [...this.#runtimes.keys()].filter(name => {
+      const down = this.#executor.unavailable.get(name)
+      return down === undefined || nowMs - down.sinceMs < ENGINE_DOWN_MS
+    })
   }
 
   async #serve(): Promise<void> {
@@ -277,7 +290,7 @@ export class Daemon {
     if (this.#agent.amnesiac) return 'its store was damaged; it fetches the state from its peers'
     if (this.#joinFailure !== '' && !this.#linked) return this.#joinFailure
     const [first] = this.#executor.unavailable
-    if (first !== undefined) return `runtime ${first[0]} cannot be asked: ${first[1]}`
+    if (first !== undefined) return `runtime ${first[0]} cannot be asked: ${first[1].reason}`
     return 'it meets its peers'
   }
 

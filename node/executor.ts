@@ -2,6 +2,7 @@
  * Runs actions on the runtimes and tells the agent how they went and what is there. Bounded: so
  * many starts at once, one listing at a time, one deadline an action.
  */
+import type { RuntimeName } from '../src/spec/workload.ts'
 import type { AgentInput } from './agent/api.ts'
 import type { Outcome } from './agent/slots.ts'
 import type { Clock } from './clock.ts'
@@ -20,6 +21,11 @@ const DEBOUNCE_MS = 20
 /** A missed event costs at most so long. */
 const RESYNC_MS = 10_000
 
+export interface Unavailable {
+  readonly reason: string
+  readonly sinceMs: number
+}
+
 export interface ExecutorComponents {
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly clock: Clock
@@ -36,14 +42,14 @@ export class Executor {
   #again = false
   #debounce: NodeJS.Timeout | undefined
   #resync: NodeJS.Timeout | undefined
-  readonly #unavailable = new Map<string, string>()
+  readonly #unavailable = new Map<RuntimeName, Unavailable>()
 
   constructor(components: ExecutorComponents) {
     this.#c = components
   }
 
   /** Why a runtime cannot be asked now, by its name. */
-  get unavailable(): ReadonlyMap<string, string> {
+  get unavailable(): ReadonlyMap<RuntimeName, Unavailable> {
     return this.#unavailable
   }
 
@@ -149,19 +155,21 @@ export class Executor {
     const beganMs = this.#c.clock.nowMs()
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)])
     const instances: Instance[] = []
-    let whole = true
+    const runtimes: RuntimeName[] = []
     for (const runtime of this.#c.runtimes.values()) {
       try {
         instances.push(...(await runtime.list(signal)))
+        runtimes.push(runtime.name)
         this.#unavailable.delete(runtime.name)
       } catch (error) {
         if (this.#abort.signal.aborted) return
-        whole = false
-        this.#unavailable.set(runtime.name, error instanceof Error ? error.message : String(error))
+        const reason = error instanceof Error ? error.message : String(error)
+        const sinceMs = this.#unavailable.get(runtime.name)?.sinceMs ?? beganMs
+        this.#unavailable.set(runtime.name, { reason, sinceMs })
       }
     }
-    if (whole && !this.#abort.signal.aborted) {
-      this.#c.input({ kind: 'observed', instances, beganMs })
+    if (runtimes.length > 0 && !this.#abort.signal.aborted) {
+      this.#c.input({ kind: 'observed', runtimes, instances, beganMs })
     }
   }
 }

@@ -17,7 +17,7 @@ import type {
 import { readReplicationMessage } from '../../gossip/core/replication/message.ts'
 import { Replica } from '../../gossip/core/replication/replica.ts'
 import type { NodeId } from '../../gossip/core/types.ts'
-import type { WorkloadSpec } from '../../src/spec/workload.ts'
+import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
 import { describe } from '../reconcile/action.ts'
 import type {
   AgentComponents,
@@ -65,7 +65,8 @@ export class Agent {
   #wakeToken = 0
   #joined = false
   #joinedMs = 0
-  #observed = false
+  /** Runtimes that have been listed since the start. */
+  readonly #observed = new Set<RuntimeName>()
   #amnesiac = false
   #ready = false
   #braking = false
@@ -150,11 +151,7 @@ export class Agent {
           this.membership.handle({ kind: 'command', command: input.command }, this.#nowMs)
         )
       case 'observed':
-        this.#observed = true
-        for (const mark of this.slots.observe(input.instances, input.beganMs)) {
-          this.view.dirty.uids.add(mark.uid)
-        }
-        return
+        return this.#observe(input)
       case 'done':
         return this.#done(input)
       case 'info':
@@ -166,6 +163,21 @@ export class Agent {
         this.#effects.push(...step.effects)
       }
     }
+  }
+
+  #observe(input: Extract<AgentInput, { kind: 'observed' }>): void {
+    const { runtimes, instances, beganMs } = input
+    for (const mark of this.slots.observe(runtimes, instances, beganMs)) {
+      this.view.dirty.uids.add(mark.uid)
+    }
+    const fresh = runtimes.filter(runtime => !this.#observed.has(runtime))
+    for (const runtime of fresh) this.#observed.add(runtime)
+    // An engine that comes up after us: only now is it known what of the last run is gone.
+    if (this.#ready && fresh.length > 0) this.#adopt(fresh)
+  }
+
+  #adopt(runtimes: readonly RuntimeName[]): void {
+    this.#evaluation.adopt(runtimes, this.#nowMs, (key, value) => this.#publish(key, value))
   }
 
   #start(input: Extract<AgentInput, { kind: 'start' }>): void {
@@ -348,7 +360,7 @@ export class Agent {
   }
 
   #mayAct(): boolean {
-    if (!this.#joined || !this.#observed || this.#amnesiac) return false
+    if (!this.#joined || this.#observed.size === 0 || this.#amnesiac) return false
     const waitedMs = this.#nowMs - this.#joinedMs
     const alone = [...this.view.members.keys()].every(
       id => id === this.self || !this.view.living(id)
@@ -364,7 +376,7 @@ export class Agent {
     }
     if (!this.#ready) {
       this.#ready = true
-      this.#evaluation.begin(this.#nowMs, (key, value) => this.#publish(key, value))
+      this.#adopt([...this.#observed])
       this.#event({ kind: 'ready' })
     }
     return true
@@ -372,7 +384,7 @@ export class Agent {
 
   /** After each input: wake up soon when anything is dirty. */
   #plan(): void {
-    if (!this.#joined || !this.#observed || this.#amnesiac) return
+    if (!this.#joined || this.#observed.size === 0 || this.#amnesiac) return
     const { nodes, items, uids } = this.view.dirty
     const dirty = nodes.size + items.size + uids.size > 0
     const first = !this.#ready && this.#wakeAtMs === Number.POSITIVE_INFINITY

@@ -17,7 +17,7 @@ import type { ReplicationMessage } from '../../gossip/core/replication/message.t
 import type { ReplicationTimer } from '../../gossip/core/replication/timer.ts'
 import type { Sealer } from '../../gossip/core/signed.ts'
 import type { NodeId, Random } from '../../gossip/core/types.ts'
-import type { WorkloadSpec } from '../../src/spec/workload.ts'
+import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
 import type { Instance } from '../reconcile/instance.ts'
 import type { NodeInfo } from './records.ts'
@@ -131,8 +131,13 @@ export type AgentInput =
   | { readonly kind: 'timer'; readonly timer: AgentTimer }
   | Extract<MembershipInput, { kind: 'link' | 'knocked' }>
   | { readonly kind: 'membership'; readonly command: MembershipCommand }
-  /** A full listing of all runtimes, begun at `beganMs`. */
-  | { readonly kind: 'observed'; readonly instances: readonly Instance[]; readonly beganMs: number }
+  /** A full listing of these runtimes, begun at `beganMs`. Of others nothing is known. */
+  | {
+      readonly kind: 'observed'
+      readonly runtimes: readonly RuntimeName[]
+      readonly instances: readonly Instance[]
+      readonly beganMs: number
+    }
   | { readonly kind: 'done'; readonly action: Action; readonly outcome: Outcome }
   /** What this node says of itself: at start, and at each change. */
   | { readonly kind: 'info'; readonly info: NodeInfo; readonly eighths: number }

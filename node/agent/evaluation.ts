@@ -4,6 +4,7 @@
  * at, so that the cost follows the change and not the size of the mesh.
  */
 import type { NodeId, Random } from '../../gossip/core/types.ts'
+import type { RuntimeName } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
 import type { AgentEvent } from './api.ts'
 import { allocKey, decide, type SlotMemory } from './claims.ts'
@@ -52,13 +53,15 @@ export class Evaluation {
     this.#noClaims = new NoClaims(components)
   }
 
-  /** First evaluation after a start: claims of the last run whose instances are gone end here. */
-  begin(nowMs: number, publish: Publish): void {
+  /** These runtimes were listed for the first time since the start: claims of the last run whose
+   * instances are gone end here. */
+  adopt(runtimes: readonly RuntimeName[], nowMs: number, publish: Publish): void {
     const { view, slots, self } = this.#c
     for (const uid of [...view.claimed()]) {
       const sticky = view.workloads.get(uid)?.sticky === true
       for (const claim of view.claims(uid)) {
-        if (claim.node !== self || slots.instance(uid, claim.slot, nowMs) !== undefined) continue
+        if (claim.node !== self || !runtimes.includes(claim.record.runtime)) continue
+        if (slots.instance(uid, claim.slot, nowMs) !== undefined) continue
         // Its data is here: the slot waits for us, and starts again.
         if (sticky && claim.record.ran) continue
         publish(allocKey(uid, claim.slot), null)

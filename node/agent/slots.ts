@@ -2,6 +2,7 @@
  * The running half of the agent: what the runtimes show of this node's slots, which action comes
  * next, and how each slot's published record follows. One action at a time a slot (S7).
  */
+import type { RuntimeName } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
 import { Backoff } from '../reconcile/backoff.ts'
 import type { FailureKind, Instance, InstanceMark } from '../reconcile/instance.ts'
@@ -66,8 +67,13 @@ export class Slots {
     this.#config = components.config
   }
 
-  /** Takes a full listing that was begun at `beganMs`; returns the (uid, slot) that changed. */
-  observe(instances: readonly Instance[], beganMs: number): readonly InstanceMark[] {
+  /** Takes a full listing of some runtimes, begun at `beganMs`; returns the slots that changed.
+   * What runs under other runtimes is not known to be gone. */
+  observe(
+    runtimes: readonly RuntimeName[],
+    instances: readonly Instance[],
+    beganMs: number
+  ): readonly InstanceMark[] {
     const bySlot = new Map<string, Instance[]>()
     for (const instance of instances) {
       const key = slotKey(instance.mark.uid, instance.mark.slot)
@@ -77,7 +83,8 @@ export class Slots {
     }
     const changed: InstanceMark[] = []
     for (const [key, run] of this.#runs) {
-      const list = bySlot.get(key) ?? []
+      const unseen = run.instances.filter(instance => !runtimes.includes(instance.runtime))
+      const list = [...(bySlot.get(key) ?? []), ...unseen]
       bySlot.delete(key)
       const mark = list[0]?.mark ?? run.instances[0]?.mark
       // A listing begun before our last action ended may not show what it did.

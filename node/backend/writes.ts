@@ -150,13 +150,29 @@ export class Writes {
   }
 
   #notes(prepared: Prepared): readonly string[] {
+    const created = new Set(
+      prepared.changes.filter(change => change.change === 'created').map(change => change.uid)
+    )
+    const policies = prepared.writes
+      .filter(write => created.has(write.uid))
+      .map(write => policyNote(write.value as WorkloadRecord))
     const rolled = prepared.changes.filter(
       change => change.change === 'changed' && change.fields.length > 0
     )
-    return rolled.map(
+    const fields = rolled.map(
       change => `${change.project}/${change.name}: ${change.fields.join(', ')} changed`
     )
+    return [...policies, ...fields]
   }
+}
+
+/** What a cut of the mesh means for it (`protocols.md` 5); printed at submit. */
+function policyNote(record: WorkloadRecord): string {
+  const { project, name, partition } = record.spec
+  return partition === 'manual'
+    ? `${project}/${name}: partition manual: it stays where it ran and waits there for its node`
+    : `${project}/${name}: partition any-partition: in a cut every side runs it, ` +
+        'the surplus stops within about 10 s of the heal'
 }
 
 function durableNotes(acks: { disks: number; wanted: number }): readonly string[] {

@@ -11,7 +11,7 @@ export interface StatusExtra {
   readonly viewSinceMs: number
   readonly alarms: readonly string[]
   /** Runtimes that cannot be asked now, with the reason. */
-  readonly unavailable: ReadonlyMap<string, string>
+  readonly unavailable: ReadonlyMap<string, { readonly reason: string; readonly sinceMs: number }>
 }
 
 interface Totals {
@@ -106,10 +106,10 @@ function troubles(context: ReportContext, extra: StatusExtra): readonly Trouble[
       do: ['wait, or connect this node to a peer']
     })
   }
-  for (const [runtime, reason] of extra.unavailable) {
+  for (const [runtime, { reason, sinceMs }] of extra.unavailable) {
     found.push({
       what: `runtime ${runtime} cannot be asked: ${reason}`,
-      since: null,
+      since: wallOf(context.clock, sinceMs),
       moved: 0,
       waits: [],
       do: [`start the engine of ${runtime} on this node`]

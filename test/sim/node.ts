@@ -265,7 +265,7 @@ export class SimNode implements Endpoint {
       if (this.agent === undefined || runtime === undefined) return
       const beganMs = this.#c.clock.nowMs
       runtime.list(new AbortController().signal).then(
-        instances => this.input({ kind: 'observed', instances, beganMs }),
+        instances => this.input({ kind: 'observed', runtimes: ['memory'], instances, beganMs }),
         () => {}
       )
       this.#c.settle()
