@@ -12,7 +12,7 @@ const SLEEPER = [
   '  tick:',
   "    command: ['sh', '-c', 'echo tick starts; exec sleep 3600']",
   '    deploy: { replicas: 4 }',
-  '    x-shoal: { runtime: process }',
+  '    x-shoal: { runtime: process, rebalance: failover }',
   ''
 ].join('\n')
 

@@ -1,7 +1,6 @@
 /** A mesh that is cut in two and healed, and one that loses three of four hosts at once. */
 import { equal, match, ok } from 'uvu/assert'
 import { suite } from '../helpers/suite.ts'
-import { until } from '../helpers/testbed-run.ts'
 import { composeFile, SharedBed, webService } from '../helpers/testbed-shared.ts'
 
 const test = suite('partition', { requires: ['root', 'docker'], timeoutMs: 60_000 })
@@ -86,14 +85,7 @@ test('hosts that return hear of what was decided without them', async () => {
   const back = opened.host(2)
   await back.startEngine()
   await back.daemon.up()
-  await until(
-    'the returned host lists the new project',
-    async () => {
-      const rows = await back.daemon.client.ps()
-      return rows.filter(row => row.project === 'late').length === 2 ? true : undefined
-    },
-    { timeoutMs: 10_000, intervalMs: 250 }
-  )
+  await back.daemon.client.runs('late', 'web', 2)
   await opened.settled(['late', 'web'], 2)
   await opened.settled(WEB, REPLICAS, { timeoutMs: SURPLUS_MS_MAX })
 })

@@ -64,7 +64,11 @@ test('commands in a checkout are those that the check list runs', {
 
 test('every command that the README names is in the help', async () => {
   const help = await must([...shoalProgram(), '--help'])
-  const verbs = [...readme.matchAll(/(?:`|^)shoal ([a-z]+)/gm)].map(found => found[1] ?? '')
+  const typed = commands.map(block => block.text).join('\n')
+  const inline = [...readme.matchAll(/`shoal [^`]*`/g)].map(found => found[0])
+  const verbs = [...`${typed}\n${inline.join('\n')}`.matchAll(/(?:`|^)shoal ([a-z]+)/gm)].map(
+    found => found[1] ?? ''
+  )
   ok(verbs.length > 5)
   const missing = [...new Set(verbs)].filter(verb => !new RegExp(`^  ${verb}\\b`, 'm').test(help))
   equal(missing, [])

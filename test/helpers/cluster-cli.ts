@@ -79,7 +79,7 @@ export class ShoalClient {
     return monotonicMs() - startMs
   }
 
-  /** Waits until `ps` says that this many replicas of a workload run, and none is more. */
+  /** Waits until `ps` says that this many replicas of a workload run; claims may be more. */
   async runs(
     project: string,
     workload: string,
@@ -95,7 +95,7 @@ export class ShoalClient {
         )
         seen = rows.map(row => `${row.slot}@${row.node}:${row.state}`).join(' ')
         const running = rows.filter(row => RUNNING.has(row.state))
-        return running.length === count && rows.length === count ? running : undefined
+        return running.length === count ? running : undefined
       },
       { timeoutMs, intervalMs: 200 },
       () => `; it says ${seen}`
