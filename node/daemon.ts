@@ -2,7 +2,6 @@
  * The composition root: every part of a daemon is made and joined here, and nowhere else.
  */
 import { rm } from 'node:fs/promises'
-import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { codec } from '../gossip/codec.ts'
 import { membershipConfig } from '../gossip/core/membership/config.ts'
@@ -19,7 +18,6 @@ import type { RuntimeName, WorkloadSpec } from '../src/spec/workload.ts'
 import { Agent } from './agent/agent.ts'
 import type { AgentEvent, AgentInput } from './agent/api.ts'
 import { AGENT_PRESETS } from './agent/config.ts'
-import { EIGHTHS_FULL, LoadFactor } from './agent/load-factor.ts'
 import { PLACEMENT_VERSION } from './agent/placing.ts'
 import type { NodeInfo } from './agent/records.ts'
 import { EventLog } from './api/event-log.ts'
@@ -36,6 +34,7 @@ import { Executor } from './executor.ts'
 import { MESH_FILE, saveMesh } from './identity.ts'
 import { leaveMesh } from './leave.ts'
 import type { Log } from './log.ts'
+import { OwnShare } from './own-share.ts'
 import { systemRandom } from './random.ts'
 import { serveRemote } from './remote.ts'
 import type { ReportContext } from './report/context.ts'
@@ -49,9 +48,6 @@ const ALARMS_MAX = 32
 const RESTART_MS = 30_000
 const GOODBYE_MS = 100
 const TOKEN_ADDRESSES_MAX = 8
-const LOAD_SAMPLE_MS = 5_000
-/** An engine that is down for so long gives up what is stateless (`protocols.md` 4, Planned). */
-const ENGINE_DOWN_MS = 60_000
 
 export interface DaemonComponents {
   readonly options: DaemonOptions
@@ -77,7 +73,7 @@ export class Daemon {
   #info!: NodeInfo
   #writes!: Writes
   #context!: ReportContext
-  #loadTimer: NodeJS.Timeout | undefined
+  #share: OwnShare | undefined
   #api: ApiServer | undefined
   #viewSinceMs = 0
   #joinFailure = ''
@@ -118,14 +114,24 @@ export class Daemon {
     this.#driver.listen()
     const persisted = await this.#store.read('')
     this.#input({ kind: 'start', persisted, amnesiac: this.#store.amnesiac !== undefined })
-    this.#input({ kind: 'info', info: this.#info, eighths: EIGHTHS_FULL })
+    this.#share = new OwnShare(
+      {
+        agent: this.#agent,
+        clock: this.#clock,
+        executor: this.#executor,
+        store: this.#store,
+        input: input => this.#input(input),
+        onFailure: error => this.#fatal(error)
+      },
+      { info: this.#info, persisted }
+    )
+    this.#share.start()
     const announced = this.#host.addresses()
     this.#input({ kind: 'membership', command: { kind: 'addresses', addresses: announced } })
     if (addresses.length > 0) {
       this.#input({ kind: 'membership', command: { kind: 'join', addresses } })
     }
     this.#executor.start()
-    this.#sampleLoad()
     log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses: announced }, 'listening')
   }
 
@@ -140,7 +146,7 @@ export class Daemon {
 
   async #close(): Promise<void> {
     this.#abort.abort()
-    clearInterval(this.#loadTimer)
+    this.#share?.stop()
     this.#executor.stop()
     await this.#driver.stop()
     await this.#api?.close()
@@ -206,30 +212,6 @@ export class Daemon {
         onFatal: error => this.#fatal(error)
       }
     )
-  }
-
-  /** This node's own load, in rare steps, for everybody's placement. */
-  #sampleLoad(): void {
-    const factor = new LoadFactor({ nowMs: this.#clock.nowMs() })
-    let published = `${EIGHTHS_FULL} ${this.#info.runtimes}`
-    this.#loadTimer = setInterval(() => {
-      const perCore = (loadavg()[0] ?? 0) / availableParallelism()
-      const eighths = factor.sample(perCore, this.#clock.nowMs())
-      const runtimes = this.#usableRuntimes()
-      if (published === `${eighths} ${runtimes}`) return
-      published = `${eighths} ${runtimes}`
-      this.#info = { ...this.#info, runtimes }
-      this.#input({ kind: 'info', info: this.#info, eighths })
-    }, LOAD_SAMPLE_MS)
-  }
-
-  /** Without those that have not answered for so long that others should take over. */
-  #usableRuntimes(): readonly RuntimeName[] {
-    const nowMs = this.#clock.nowMs()
-    return [...this.#runtimes.keys()].filter(name => {
-      const down = this.#executor.unavailable.get(name)
-      return down === undefined || nowMs - down.sinceMs < ENGINE_DOWN_MS
-    })
   }
 
   async #serve(): Promise<void> {
@@ -317,7 +299,7 @@ export class Daemon {
         runtimes: this.#runtimes,
         log,
         input: input => this.#input(input),
-        info: () => this.#info
+        info: () => this.#share?.info ?? this.#info
       },
       signal
     )
