@@ -7,6 +7,10 @@ import type { Stream } from '@libp2p/interface'
 import { BULK_READ_BYTES } from './limits.ts'
 import type { BulkStream } from './types.ts'
 
+function isBroken(stream: Stream): boolean {
+  return stream.status === 'reset' || stream.status === 'aborted'
+}
+
 class Reader implements AsyncIterableIterator<Uint8Array> {
   readonly #stream: Stream
   readonly #chunks: Uint8Array[] = []
@@ -30,12 +34,16 @@ class Reader implements AsyncIterableIterator<Uint8Array> {
     stream.addEventListener('remoteCloseWrite', () => {
       this.#isComplete = true
     })
-    // 'end' comes after the last byte was given out, also to a reader that paused.
+    // 'end' comes after the last byte was given out, also to a reader that paused; 'close' says
+    // why there is no more, and comes before it or after.
     stream.addEventListener('end', () => this.#end())
     stream.addEventListener('close', event => {
       if (event.error !== undefined) this.#finish(event.error)
+      else if (stream.readableEnded) this.#end()
     })
-    if (stream.readableEnded) this.#end()
+    // It may be over before anybody looked.
+    if (isBroken(stream)) this.#finish(new Error(`stream ${stream.status}`))
+    else if (stream.readableEnded) this.#end()
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
@@ -68,7 +76,9 @@ class Reader implements AsyncIterableIterator<Uint8Array> {
 
   /** A peer that dies ends its streams too: only a writer that closed has written all. */
   #end(): void {
-    this.#finish(this.#isComplete ? undefined : new Error('connection lost in mid-stream'))
+    if (this.#isComplete) this.#finish(undefined)
+    else if (this.#stream.status === 'closed')
+      this.#finish(new Error('connection lost in mid-stream'))
   }
 
   #finish(error: Error | undefined): void {
@@ -87,14 +97,13 @@ class Reader implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
-/** Waits until the stream takes more; rejects when it breaks. */
+/** Waits until the stream takes more, or is over. */
 function drained(stream: Stream): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise(resolve => {
     const settle = (): void => {
       stream.removeEventListener('drain', settle)
       stream.removeEventListener('close', settle)
-      if (stream.status === 'open' || stream.status === 'closing') resolve()
-      else reject(new Error('stream closed while it was written to'))
+      resolve()
     }
     stream.addEventListener('drain', settle)
     stream.addEventListener('close', settle)
@@ -114,12 +123,14 @@ async function writeAll(
       // A source that waits for ever must not keep a broken stream from being noticed.
       const step = await Promise.race([iterator.next(), broken])
       if (step.done === true) break
-      if (!stream.send(step.value)) await drained(stream)
+      if (stream.status !== 'open') await broken
+      if (!stream.send(step.value)) await Promise.race([drained(stream), broken])
     }
     await stream.close()
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error(String(error)))
-    await iterator.return?.()
+    // Not awaited: a source that waits for ever would never let go.
+    Promise.resolve(iterator.return?.()).catch(() => {})
     throw error
   }
 }
@@ -129,6 +140,7 @@ export function bulkStream(stream: Stream, peer: string, signal?: AbortSignal): 
   const reader = new Reader(stream)
   const broken = new Promise<never>((_, reject) => {
     stream.addEventListener('close', event => reject(event.error ?? new Error('stream closed')))
+    if (isBroken(stream) || stream.status === 'closed') reject(new Error(`stream ${stream.status}`))
   })
   broken.catch(() => {})
   const onAbort = (): void => stream.abort(new Error('aborted'))

@@ -1,5 +1,5 @@
 /**
- * A knock: a TCP connection that closes as soon as it opens, to ask a host's kernel whether the
+ * A knock: a TCP connection that closes as soon as it is open, to ask a host's kernel whether the
  * port of a silent member is open (`protocols.md` 2.4).
  */
 import { connect } from 'node:net'
@@ -9,24 +9,52 @@ import type { KnockOutcome } from './types.ts'
 /** The kernel here has no way to such an address: it says nothing about the other host. */
 const NOT_OURS_TO_USE = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
+/**
+ * A process that dies takes its listening socket down a moment after its connections; a knock in
+ * between is accepted by the kernel and reset. So an accepted knock waits so long for that, and
+ * is repeated: ECONNREFUSED alone is believed.
+ */
+const LINGER_MS = 25
+const TRIES_MAX = 4
+
 type Answer = KnockOutcome | 'unusable'
 
-function knockOne(target: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+async function knockOne(target: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    const answer = await knockOnce(target, timeoutMs, signal)
+    if (answer !== 'accepted, then closed') return answer
+    if (tries === TRIES_MAX) return 'accepted'
+  }
+}
+
+function knockOnce(
+  target: Endpoint,
+  timeoutMs: number,
+  signal: AbortSignal
+): Promise<Answer | 'accepted, then closed'> {
   return new Promise(resolve => {
     if (signal.aborted) return resolve('nothing')
     const socket = connect({ ...target, noDelay: true })
-    const settle = (answer: Answer): void => {
+    let isAccepted = false
+    const settle = (answer: Answer | 'accepted, then closed'): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
       socket.destroy()
       resolve(answer)
     }
     const onAbort = (): void => settle('nothing')
-    const timer = setTimeout(onAbort, timeoutMs)
+    let timer = setTimeout(onAbort, timeoutMs)
     signal.addEventListener('abort', onAbort)
-    socket.once('connect', () => settle('accepted'))
+    socket.once('connect', () => {
+      isAccepted = true
+      clearTimeout(timer)
+      timer = setTimeout(() => settle('accepted'), LINGER_MS)
+    })
+    socket.once('end', () => settle('accepted, then closed'))
+    socket.resume()
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') settle('refused')
+      if (isAccepted) settle('accepted, then closed')
+      else if (error.code === 'ECONNREFUSED') settle('refused')
       else settle(NOT_OURS_TO_USE.has(error.code ?? '') ? 'unusable' : 'nothing')
     })
   })

@@ -336,7 +336,8 @@ test('the listener neither logs knocks nor lets them use up its caps', async con
   ok((await Promise.all(knocks)).every(outcome => outcome === 'accepted'))
   await until(() => {
     const { drops, knocksIn } = a.host.stats()
-    return knocksIn + (drops['socket-full'] ?? 0) === 200
+    // A knock that the full door sends away is repeated.
+    return knocksIn + (drops['socket-full'] ?? 0) >= 200
   }, context.signal)
   equal([a.lines.length, a.host.stats().handshakesFailed], [0, 0])
   await link(b, a)
@@ -370,16 +371,11 @@ test('a host that cannot listen says where', async context => {
 
 test('a stopped host leaves nothing behind: its process ends by itself', async context => {
   const process = child(context, 'once')
-  let output = ''
-  process.stdout?.on('data', (data: Buffer) => {
-    output += data.toString()
-  })
-  const tookMs = await milliseconds(async () => {
-    const [code] = (await once(process, 'exit')) as [number]
-    is(code, 0)
-  })
-  is(output, 'stopped\n')
-  ok(tookMs < 6_000, `${tookMs} ms`)
+  const exit = once(process, 'exit')
+  const [output] = (await once(process.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
+  is(output.toString(), 'stopped\n')
+  const tookMs = await milliseconds(async () => equal(await exit, [0, null]))
+  ok(tookMs < 2_000, `${tookMs} ms`)
 })
 
 test.run()
