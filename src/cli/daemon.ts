@@ -107,9 +107,14 @@ export async function startDetached(
   const deadline = performance.now() + timeoutMs
   let waits = 'it does not answer yet'
   while (performance.now() < deadline) {
-    await sleep(POLL_MS, undefined, { signal: terminal.signal })
+    await sleep(POLL_MS)
+    if (terminal.signal.aborted) {
+      child.kill('SIGTERM')
+      throw terminal.signal.reason
+    }
     if (ended !== undefined) throw failedStart(terminal, { log, from, ended, exitCode })
-    const view = await tryReady(client, terminal.signal)
+    // A daemon that is about to end may hang up: its end says more.
+    const view = await client.ready(terminal.signal).catch(() => undefined)
     if (view?.ready === true && view.pid === child.pid) {
       child.unref()
       return view

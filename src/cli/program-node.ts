@@ -36,6 +36,27 @@ export function addNode(program: Command, terminal: Terminal): void {
       const { tokenCreate } = await import('./commands/index.ts')
       await tokenCreate(openContext(terminal, options), formatOf(options))
     })
+  addDemo(program, terminal)
+}
+
+function addDemo(program: Command, terminal: Terminal): void {
+  program
+    .command('demo')
+    .description('three local daemons, an app, one of them killed, the takeover; cleans up')
+    .addOption(
+      new Option('--runtime <runtime>', 'what runs the app [containers where they can be had]')
+        .choices(['docker', 'process', 'auto'])
+        .default('auto')
+    )
+    .option('--docker-host <url>', 'the container engine, as unix:///path')
+    .action(async options => {
+      const { demo } = await import('./demo/demo.ts')
+      const { runtime } = options
+      await demo(terminal, {
+        runtime: runtime === 'docker' || runtime === 'process' ? runtime : undefined,
+        dockerHost: options.dockerHost
+      })
+    })
 }
 
 function addUp(program: Command, terminal: Terminal): void {

@@ -9,8 +9,8 @@ export class Progress {
   #drawn = 0
   #said = new Set<string>()
 
-  constructor(terminal: Terminal) {
-    this.#stream = terminal.stderr
+  constructor(terminal: Terminal, stream: NodeJS.WriteStream = terminal.stderr) {
+    this.#stream = stream
     this.#inPlace = this.#stream.isTTY === true && terminal.env['TERM'] !== 'dumb'
   }
 

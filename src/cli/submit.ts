@@ -98,8 +98,7 @@ export function planLines(changes: readonly ChangeView[]): readonly string[] {
     )
     const where = seats.length === 0 ? '' : ` on ${seats.join(', ')}`
     const size = one.change === 'removed' ? '' : `  ${plural(one.replicas, 'replica')}${where}`
-    const lacks =
-      one.pending.length === 0 ? '' : `; ${one.pending.length} pending: ${one.pending[0]}`
+    const lacks = one.pending.length === 0 ? '' : `; no place for ${one.pending.join(', ')}`
     return plain(`${one.project}/${one.name}  ${one.change}${fields}${size}${lacks}`)
   })
 }
