@@ -49,7 +49,8 @@ export interface SharedBody {
   readonly wroteAtMs: number
   /** Lamport counter within the register, from 1: ranks concurrent writes. */
   readonly order: number
-  /** Every rostered node held all writes up to this `order`: seen, though not in `vector`. */
+  /** Every rostered node held all writes of this life up to this `order`: they are seen, though
+   * not in `vector`. */
   readonly base: number
   /** Other lives of the name that its author saw in conflict: this write ends them for good. */
   readonly ends: readonly string[]

@@ -52,10 +52,14 @@ export function joinVectors(writes: readonly SharedBody[]): VersionVector {
   return [...entries.values()].sort(compareDots)
 }
 
-/** How the later of two writes knows of the earlier one; undefined when it does not. */
+/**
+ * How the later of two writes knows of the earlier one; undefined when it does not. `base` speaks
+ * of its own life only: after a removal the orders of a name begin anew, and another life that
+ * was seen is among `ends`.
+ */
 export function supersedes(later: SharedBody, earlier: SharedBody): 'seen' | 'base' | undefined {
   if (covers(later.vector, earlier.dot)) return 'seen'
-  return earlier.order <= later.base ? 'base' : undefined
+  return earlier.uid === later.uid && earlier.order <= later.base ? 'base' : undefined
 }
 
 /** Rank of concurrent writes, best first: Lamport counter, then the author. Same everywhere. */
