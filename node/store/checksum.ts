@@ -31,7 +31,8 @@ export function unwrap(
   bytes: Uint8Array
 ): { readonly value: Uint8Array; readonly hash: bigint } | undefined {
   if (bytes.byteLength < CHECKSUM_BYTES) return undefined
-  const value = bytes.slice(CHECKSUM_BYTES)
+  // A copy, and a plain one: LevelDB's Buffer may be a view of something larger.
+  const value = new Uint8Array(bytes.subarray(CHECKSUM_BYTES))
   const sum = checksum(key, value)
   const same = sum.equals(bytes.subarray(0, CHECKSUM_BYTES))
   return same ? { value, hash: sum.readBigUInt64BE() } : undefined
