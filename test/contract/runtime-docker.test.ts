@@ -23,7 +23,7 @@ import {
 } from '../helpers/runtime.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
-const test = suite('docker engine', { requires: ['docker'], timeoutMs: 30_000 })
+const test = suite('docker engine', { requires: ['docker'], timeoutMs: 60_000 })
 
 const STORED = { follow: false, tail: undefined, sinceMs: undefined }
 const KILL = { graceMs: 0, signal: 'SIGKILL' }

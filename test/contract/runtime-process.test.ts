@@ -25,7 +25,7 @@ import {
 } from '../helpers/runtime.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
-const test = suite('process runtime', { requires: ['linux'], timeoutMs: 20_000 })
+const test = suite('process runtime', { requires: ['linux'], timeoutMs: 40_000 })
 
 const STORED = { follow: false, tail: undefined, sinceMs: undefined }
 const STOP = { graceMs: 1_000, signal: 'SIGTERM' }

@@ -141,7 +141,7 @@ function ends(test: Suite, harness: Harness): void {
     const runtime = await host.runtime()
     const mark = newMark()
     const { id } = await runtime.start(host.spec({ kind: 'exit', code: 3 }), mark, signal)
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const ended = await untilInstance(runtime, id, signal, one => one.state === 'exited')
       is(ended.exitCode, 3)
       is(ended.runningMs, 0)
@@ -257,7 +257,7 @@ function volumesAndLogs(test: Suite, harness: Harness): void {
 for (const harness of HARNESSES) {
   const test = suite(`runtime contract: ${harness.name}`, {
     requires: harness.requires,
-    timeoutMs: 20_000
+    timeoutMs: 40_000
   })
   startAndStop(test, harness)
   adoption(test, harness)
