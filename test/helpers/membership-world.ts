@@ -3,7 +3,6 @@
  * order until they break, kernels that answer knocks, cuts, pauses, kills and restarts. Everything
  * random comes from one seed. No signature is checked: every author is whom the world says.
  */
-import type { Codec } from '../../gossip/core/effect.ts'
 import type {
   Member,
   MemberEvent,
@@ -21,32 +20,9 @@ import {
   readMembershipMessage
 } from '../../gossip/core/membership/message.ts'
 import { SeededRandom } from '../../gossip/core/random.ts'
-import { type Sealer, Signed } from '../../gossip/core/signed.ts'
 import type { MemberState, NodeId } from '../../gossip/core/types.ts'
-
-/** A codec that keeps values as they are: real bytes are the business of `gossip/codec.ts`. */
-const kept = new Map<number, unknown>()
-export const codec: Codec = {
-  encode(value) {
-    const key = kept.size
-    kept.set(key, value)
-    return new Uint8Array([key & 255, (key >> 8) & 255, (key >> 16) & 255, key >> 24])
-  },
-  decode(bytes) {
-    const [a, b, c, d] = bytes
-    const key = (a ?? 0) + ((b ?? 0) << 8) + ((c ?? 0) << 16) + ((d ?? 0) << 24)
-    if (bytes.byteLength !== 4 || !kept.has(key)) throw new Error('not bytes of this codec')
-    return kept.get(key)
-  }
-}
-
-export function sealerOf(self: NodeId): Sealer {
-  return {
-    self,
-    // Sizes like the real ones, so that pages are cut where they would be.
-    seal: body => new Signed(self, body, new Uint8Array(300), new Uint8Array(64))
-  }
-}
+import { type Change, codec, Host, nameOf, type Pipe, sealerOf } from './membership-host.ts'
+import { pop, push, type Task } from './membership-queue.ts'
 
 export interface WorldInit {
   readonly seed?: number
@@ -54,48 +30,6 @@ export interface WorldInit {
   readonly knobs?: Partial<MembershipKnobs>
   /** One way, in ms: this and up to as much again. */
   readonly delayMs?: number
-}
-
-export interface Change {
-  readonly atMs: number
-  readonly by: NodeId
-  readonly member: NodeId
-  readonly state: MemberState
-  readonly previous: MemberState | undefined
-}
-
-type Task = { readonly atMs: number; readonly order: number; readonly run: () => void }
-
-/** One daemon on one host of its own. */
-export class Host {
-  readonly id: NodeId
-  readonly address: string
-  machine: Membership | undefined
-  /** The host answers nothing at all: power, cable. */
-  silent = false
-  paused = false
-  /** Messages pass through it changed, or not at all: what a liar does. */
-  tamper: ((to: NodeId, message: MembershipMessage) => MembershipMessage | undefined) | undefined
-  /** The event loop takes inputs only every so many ms. */
-  starvedMs = 0
-  boot = ''
-  life = 0
-  readonly disk = new Map<string, Uint8Array>()
-  readonly events: MemberEvent[] = []
-  readonly sent = new Map<string, number>()
-  waiting: MembershipInput[] = []
-
-  constructor(id: NodeId) {
-    this.id = id
-    this.address = `/ip4/10.0.0.1/tcp/1/${id}`
-  }
-}
-
-interface Pipe {
-  readonly ends: readonly [NodeId, NodeId]
-  readonly lives: readonly [number, number]
-  /** In order: nothing overtakes. By sender. */
-  readonly lastMs: Map<NodeId, number>
 }
 
 const DIAL_TIMEOUT_MS = 5_000
@@ -111,7 +45,6 @@ export class World {
   #heap: Task[] = []
   #order = 0
   nowMs = 0
-  knocks = 0
   delivered = 0
 
   constructor(init: WorldInit = {}) {
@@ -379,11 +312,9 @@ export class World {
   }
 
   #knock(host: Host, effect: Extract<MembershipEffect, { kind: 'knock' }>): void {
-    this.knocks += 1
     const { life } = host
     const target = this.#at(effect.addresses[0] ?? '')
-    const both =
-      target !== undefined && this.passes(host.id, target.id) && this.passes(target.id, host.id)
+    const both = target !== undefined && this.#reaches(host, target)
     const outcome = !both ? 'nothing' : target.machine === undefined ? 'refused' : 'accepted'
     const afterMs = outcome === 'nothing' ? KNOCK_TIMEOUT_MS : this.#delay() + this.#delay()
     this.later(afterMs, () => {
@@ -401,8 +332,7 @@ export class World {
       if (host.life === life && peer !== undefined && effect.peer !== undefined)
         this.input(host, { kind: 'link', peer, state })
     }
-    const reach = (): boolean =>
-      target !== undefined && this.passes(host.id, target.id) && this.passes(target.id, host.id)
+    const reach = (): boolean => target !== undefined && this.#reaches(host, target)
     if (target === undefined || !reach()) return this.later(DIAL_TIMEOUT_MS, () => end('failed'))
     const attempt = (leftMs: number): void => {
       if (host.life !== life) return
@@ -462,41 +392,11 @@ export class World {
     return [...this.#pipes.values()].filter(pipe => pipe.ends.includes(id))
   }
 
+  #reaches(a: Host, b: Host): boolean {
+    return this.passes(a.id, b.id) && this.passes(b.id, a.id)
+  }
+
   #at(address: string): Host | undefined {
     return this.hosts.get(address.split('/').at(-1) ?? '')
   }
-}
-
-function nameOf(a: NodeId, b: NodeId): string {
-  return a < b ? `${a} ${b}` : `${b} ${a}`
-}
-
-function before(a: Task, b: Task): boolean {
-  return a.atMs - b.atMs < 0 || (a.atMs === b.atMs && a.order < b.order)
-}
-
-function push(heap: Task[], task: Task): void {
-  let index = heap.push(task) - 1
-  while (index > 0) {
-    const parent = (index - 1) >> 1
-    if (!before(task, heap[parent] as Task)) break
-    heap[index] = heap[parent] as Task
-    index = parent
-  }
-  heap[index] = task
-}
-
-function pop(heap: Task[]): void {
-  const last = heap.pop()
-  if (last === undefined || heap.length === 0) return
-  let index = 0
-  for (;;) {
-    let child = 2 * index + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && before(heap[child + 1] as Task, heap[child] as Task)) child += 1
-    if (!before(heap[child] as Task, last)) break
-    heap[index] = heap[child] as Task
-    index = child
-  }
-  heap[index] = last
 }

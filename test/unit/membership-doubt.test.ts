@@ -1,7 +1,8 @@
 /** Doubtful evidence: bad links, one-way cuts, liars, starvation. Nobody may die of it. */
 import { equal, ok } from 'uvu/assert'
 import type { AlertBody, MembershipMessage } from '../../gossip/core/membership/message.ts'
-import { sealerOf, World, type WorldInit } from '../helpers/membership-world.ts'
+import { sealerOf } from '../helpers/membership-host.ts'
+import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('membership: doubt', { timeoutMs: 30_000 })

@@ -2,7 +2,8 @@
 import { equal, is, ok } from 'uvu/assert'
 import { readMembershipMessage } from '../../gossip/core/membership/message.ts'
 import type { MembershipTimer } from '../../gossip/core/membership/timer.ts'
-import { sealerOf, World, type WorldInit } from '../helpers/membership-world.ts'
+import { sealerOf } from '../helpers/membership-host.ts'
+import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('membership: life', { timeoutMs: 30_000 })

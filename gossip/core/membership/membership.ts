@@ -258,8 +258,7 @@ export class Membership {
       case 'proof':
         return this.#suspicion.proven(from, message)
       default:
-        this.#news.take(from, message)
-        if (message.kind === 'alert') this.#verdict.judge(false)
+        return this.#news.take(from, message)
     }
   }
 

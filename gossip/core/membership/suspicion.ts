@@ -47,9 +47,12 @@ export class Suspicion {
 
   /** True while any subject of ours is silent, vetoed or not: we beacon. */
   get troubled(): boolean {
-    const subjects = this.#c.graph().subjects(this.#c.context.self)
-    for (const watch of this.#watches.values()) {
-      if (watch.stage !== 'waiting' && subjects.has(watch.subject)) return true
+    const { context, graph } = this.#c
+    const subjects = graph().subjects(context.self)
+    for (const { subject, stage, quietMs } of this.#watches.values()) {
+      if (!subjects.has(subject)) continue
+      const quiet = context.awakeMs - (quietMs ?? context.awakeMs)
+      if (stage !== 'waiting' || quiet >= context.config.silenceSuspectMs) return true
     }
     return false
   }

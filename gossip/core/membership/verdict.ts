@@ -16,7 +16,7 @@ import {
   type Count,
   countReports,
   mySide,
-  type ReportGrade,
+  type Reports,
   reportsHolding,
   reportsNeeded
 } from './side.ts'
@@ -60,7 +60,7 @@ export class Verdict {
     if (idle && this.#ready.size === 0 && !this.#suspecting()) return
     const gone = (id: NodeId): boolean => !roster.lives(id)
     const heard = [context.self, ...alerts.originators()]
-    const reports = this.#reports()
+    const reports = this.#reports(reported)
     const side = mySide(graph, heard, gone, reports)
     const candidates: Candidate[] = []
     for (const id of roster.living()) {
@@ -93,9 +93,15 @@ export class Verdict {
     return false
   }
 
-  #reports(): (observer: NodeId, subject: NodeId) => ReportGrade {
+  #reports(reported: ReadonlySet<NodeId>): Reports {
     const { context, roster, suspicion, alerts } = this.#c
+    // Asked of every edge of the graph, and most are calm.
+    const noted = (subject: NodeId): boolean =>
+      reported.has(subject) ||
+      suspicion.watches.has(subject) ||
+      roster.obituaries(subject).length > 0
     return (observer, subject) => {
+      if (!noted(subject)) return 'none'
       if (observer === context.self) return suspicion.grade(subject)
       const obituaries = roster.obituaries(subject)
       if (obituaries.some(one => one.author === observer)) return 'due'

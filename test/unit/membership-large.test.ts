@@ -1,0 +1,60 @@
+/** Above full mesh: fewer links than members. `fullMeshMax` is lowered, so that 60 are many. */
+import { equal, ok } from 'uvu/assert'
+import { World } from '../helpers/membership-world.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('membership: above full mesh', { timeoutMs: 60_000 })
+const COUNT = 40
+
+function world(seed: number): { w: World; ids: string[] } {
+  const w = new World({ seed, knobs: { fullMeshMax: 10 } })
+  return { w, ids: w.mesh(COUNT) }
+}
+
+test('a silent host is dead on all in 3.0 to 4.5 s, also on those without a link to it', () => {
+  const { w, ids } = world(1)
+  const last = ids.at(-1) as string
+  const others = ids.slice(0, -1)
+  ok(others.some(id => !w.linked(id, last)))
+  const fromMs = w.nowMs
+  w.silence(last)
+  w.run(6_000)
+  for (const id of others) {
+    const ms = w.firstMs(id, last, 'dead', fromMs)
+    ok(ms !== undefined && ms >= 3_000 && ms <= 4_500, `${id}: ${ms}`)
+  }
+  equal(
+    w.changes.find(one => one.member !== last),
+    undefined
+  )
+})
+
+test('a side of a tenth finds itself by a survey and calls no one of its own dead', () => {
+  const { w, ids } = world(2)
+  const [some, others] = [ids.slice(0, 4), ids.slice(4)]
+  w.cut(some, others)
+  w.run(12_000)
+  for (const id of some) equal(w.seen(id, 'alive'), some)
+  for (const id of others) equal(w.seen(id, 'alive'), others)
+  for (const side of [some, others]) {
+    const wrong = w.changes.find(
+      one => side.includes(one.by) && side.includes(one.member) && one.state === 'dead'
+    )
+    equal(wrong, undefined)
+  }
+  w.heal()
+  w.run(20_000)
+  for (const id of ids) equal(w.seen(id, 'alive'), ids)
+})
+
+test('the last of many decides, though it linked with few', () => {
+  const { w, ids } = world(3)
+  const fromMs = w.nowMs
+  for (const id of ids.slice(1)) w.silence(id)
+  w.run(10_000)
+  const [first] = ids as [string]
+  equal(w.seen(first, 'alive'), [first])
+  for (const id of ids.slice(1)) ok((w.firstMs(first, id, 'dead', fromMs) ?? 0) >= 3_000)
+})
+
+test.run()
