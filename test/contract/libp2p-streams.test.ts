@@ -1,4 +1,4 @@
-/** What flows over links: kept streams, the fast path, bulk streams; and what hostile peers send. */
+/** What flows over links: kept streams, the fast path, bulk streams; and what is hostile. */
 import { encode as prefixed } from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { equal, is, match, ok } from 'uvu/assert'
@@ -24,7 +24,7 @@ function subscribed(context: TestContext, hosts: readonly TestHost[], peers: num
   return until(() => hosts.every(one => one.host.stats().subscribers >= peers), context.signal)
 }
 
-test('frames go both ways on both channels, in order, with signed values verified', async context => {
+test('frames go both ways on both channels, in order, and verified', async context => {
   const { a, b } = await linkedPair(context)
   const alive = a.sealer.seal({ kind: 'alive', node: a.id })
   for (let i = 0; i < 100; i++) ok(a.host.send(b.id, 'member', { kind: 'beat', i }))
@@ -53,7 +53,7 @@ test('a frame of the largest size arrives whole; a larger one is refused here', 
   is(a.host.send('12D3KooWnobody', 'sync', {}), false)
 })
 
-test('a frame with a bad signature ends its stream, and a peer that insists is cut off', async context => {
+test('a bad signature ends its stream, and a peer that insists is cut off', async context => {
   const { a, b } = await linkedPair(context, { limits: { badFramesMax: 3 } })
   const forged = new Signed(b.id, {}, encode({ kind: 'alive' }), new Uint8Array(64))
   await until(() => {
@@ -66,7 +66,7 @@ test('a frame with a bad signature ends its stream, and a peer that insists is c
   await until(() => a.links.at(-1)?.state === 'closed', context.signal)
 })
 
-test('garbage on any protocol closes the stream, is counted, and the host lives on', async context => {
+test('garbage on any protocol closes its stream, is counted, and ends there', async context => {
   const mesh = createTestMesh()
   const a = await startHost(context, mesh, { limits: { badFramesMax: 1_000 } })
   const raw = await rawPeer(context, mesh, a)
@@ -299,7 +299,7 @@ test('a reader that waits holds the writer back', async context => {
   await until(() => received === 16_000_000, context.signal)
 })
 
-test('aborting one end breaks the other, and a handler that fails breaks its stream', async context => {
+test('aborting one end breaks the other, and so does a failing handler', async context => {
   const { a, b } = await linkedPair(context)
   const seen: string[] = []
   let opened: BulkStream | undefined

@@ -28,7 +28,7 @@ if (mode === 'serve') {
   })
   process.stdout.write(`${JSON.stringify({ id: one.id, addresses: one.host.addresses() })}\n`)
 } else {
-  const signal = AbortSignal.timeout(8_000)
+  const signal = AbortSignal.timeout(20_000)
   const two = await startHost(nothing, mesh)
   await link(one, two)
   one.host.send(two.id, 'member', { kind: 'x' })

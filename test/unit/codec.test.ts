@@ -52,7 +52,8 @@ test('the bytes of version 1 never change', async () => {
   is(hex(encode(null)), '0101f6')
   is(
     hex(encode({ kind: 'ping', n: 1, big: 2 ** 40, no: -1, list: [true, 1.5, 'ü'] })),
-    '0101a5646b696e646470696e67616e0163626967fb4270000000000000626e6f20646c69737483f5fb3ff800000000000062c3bc'
+    '0101a5646b696e646470696e67616e0163626967fb4270000000000000626e6f20646c69737483f5fb' +
+      '3ff800000000000062c3bc'
   )
   is(hex(encode(new Uint8Array([1, 2, 255]))), '0101430102ff')
   const signed = (await sealer()).seal({ kind: 'alive', incarnation: 3 })
