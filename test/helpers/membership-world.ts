@@ -45,7 +45,6 @@ export class World {
   #heap: Task[] = []
   #order = 0
   nowMs = 0
-  delivered = 0
 
   constructor(init: WorldInit = {}) {
     this.#init = init
@@ -306,7 +305,6 @@ export class World {
     this.later(atMs - this.nowMs, () => {
       const target = this.host(to)
       if (this.#pipes.get(nameOf(host.id, to)) !== pipe || !this.passes(host.id, to)) return
-      this.delivered += 1
       this.input(target, { kind: 'message', from: host.id, message })
     })
   }

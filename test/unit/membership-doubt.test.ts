@@ -110,7 +110,7 @@ for (const count of [4, 5, 20]) {
 }
 
 for (const count of [2, 3, 4, 20]) {
-  test(`a starved node accuses nobody (N=${count})`, () => {
+  test(`a starved node accuses nobody (Lifeguard, local health; N=${count})`, () => {
     const { w, ids } = world(count)
     const starved = ids[0] as string
     w.host(starved).starvedMs = 2_200
@@ -150,7 +150,7 @@ test('a wrong suspicion is refuted with a higher incarnation (SWIM 4.2)', () => 
   for (const id of ids) equal(w.machine(id).members().get(victim)?.incarnation, before + 1)
 })
 
-test('three members are asked before anybody is suspected (SWIM 4.1, Lifeguard 3)', () => {
+test('three members are asked before anybody is suspected (SWIM 3.1)', () => {
   const { w, ids } = world(20)
   const victim = ids[3] as string
   w.silence(victim)
