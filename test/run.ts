@@ -41,8 +41,8 @@ interface UvuGlobal {
   UVU_QUEUE: unknown[][]
 }
 const uvuGlobal = globalThis as unknown as UvuGlobal
-// Before anything loads uvu, which looks at it once: else uvu also runs by itself, from a timer, and
-// tests run twice, side by side, or not at all.
+// Before anything loads uvu, which looks at it once: else uvu also runs by itself, from a timer,
+// and tests run twice, side by side, or not at all.
 uvuGlobal.UVU_DEFER = 1
 const uvu = (await import('uvu')) as unknown as { exec(bail?: boolean): Promise<void> }
 const { results } = await import('./helpers/suite.ts')

@@ -91,7 +91,7 @@ async function formation(
       for (const daemon of [...pending]) if (await listsAll(daemon)) pending.delete(daemon)
       return pending.size === 0 ? true : undefined
     },
-    { timeoutMs: 60_000, intervalMs: 50 },
+    { timeoutMs: 180_000, intervalMs: 50 },
     () => `; ${[...pending].map(daemon => daemon.name).join(' ')} do not`
   )
   return (monotonicMs() - startMs) / 1000
