@@ -25,6 +25,8 @@ export interface ApiComponents {
 export interface ApiInit {
   readonly socket: string
   readonly version: string
+  /** How long a client may take for the head of a request; shorter in tests. */
+  readonly headersTimeoutMs?: number
 }
 
 export const CONNECTIONS_MAX = 256
@@ -32,7 +34,7 @@ const HEADER_BYTES_MAX = 16 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-const CHECK_INTERVAL_MS = 2_000
+const CHECK_INTERVAL_MS = 1_000
 const CLOSE_GRACE_MS = 1_000
 
 /** Listens when it resolves. Throws CONFLICT when another daemon answers on the socket. */
@@ -49,7 +51,7 @@ export async function startApiServer(components: ApiComponents, init: ApiInit): 
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: init.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS

@@ -87,7 +87,7 @@ function lineOf(one: AllocationView): string {
 
 /** Remembers how long things stand, so that a passing state is not taken for the last word. */
 export class Judge {
-  readonly #since = new Map<string, { readonly text: string; readonly atMs: number }>()
+  #since = new Map<string, { readonly text: string; readonly atMs: number }>()
 
   verdict(targets: readonly Target[], all: readonly AllocationView[], nowMs: number): Verdict {
     const left = targets.flatMap(target => this.#open(target, all))
@@ -95,7 +95,7 @@ export class Judge {
     const crash = all.find(isCrashLoop)
     if (crash !== undefined) return { kind: 'failed', allocation: crash }
     const known = left.filter(one => one !== undefined)
-    for (const one of known) this.#note(one, nowMs)
+    this.#note(known, nowMs)
     const failed = known.find(one => one.state === 'failed' && this.#stands(one, nowMs))
     if (failed !== undefined) return { kind: 'failed', allocation: failed }
     const isStuck = (one: AllocationView | undefined): boolean =>
@@ -109,23 +109,30 @@ export class Judge {
   #open(target: Target, all: readonly AllocationView[]): (AllocationView | undefined)[] {
     const mine = all.filter(one => one.project === target.project && one.workload === target.name)
     if (target.replicas === 0) return mine.filter(one => one.state !== 'pending')
-    const right = mine.filter(one => isRight(one, target))
-    const slots = new Set(right.map(one => one.slot))
+    const right = new Map<number, AllocationView>()
+    for (const one of mine)
+      if (isRight(one, target) && !right.has(one.slot)) right.set(one.slot, one)
     // A slot that is right may still have copies that failed or stop elsewhere.
     const isOver = (one: AllocationView): boolean =>
-      slots.has(one.slot) && (one.state === 'failed' || one.state === 'stopping')
+      right.has(one.slot) && (one.state === 'failed' || one.state === 'stopping')
     const open: (AllocationView | undefined)[] = mine.filter(
-      one => !right.includes(one) && !isOver(one)
+      one => right.get(one.slot) !== one && !isOver(one)
     )
-    const lacking = target.replicas - slots.size
+    const lacking = target.replicas - right.size
     while (open.length < lacking) open.push(undefined)
     return open
   }
 
-  #note(one: AllocationView, nowMs: number): void {
-    const text = `${one.state} ${one.reason}`
-    const key = keyOf(one)
-    if (this.#since.get(key)?.text !== text) this.#since.set(key, { text, atMs: nowMs })
+  /** What is gone, or says something else, starts anew when it comes back. */
+  #note(all: readonly AllocationView[], nowMs: number): void {
+    const before = this.#since
+    this.#since = new Map(
+      all.map(one => {
+        const text = `${one.state} ${one.reason}`
+        const known = before.get(keyOf(one))
+        return [keyOf(one), known?.text === text ? known : { text, atMs: nowMs }]
+      })
+    )
   }
 
   #stands(one: AllocationView, nowMs: number): boolean {
