@@ -15,7 +15,7 @@ import { type Lane, Lanes, type Released } from '../../node/agent/lanes.ts'
 import type { Outcome } from '../../node/agent/slots.ts'
 import type { Action } from '../../node/reconcile/action.ts'
 import { MemoryEngine, MemoryRuntime } from '../../node/runtime/memory.ts'
-import { RuntimeFailure } from '../../node/runtime/runtime.ts'
+import { type Runtime, RuntimeFailure } from '../../node/runtime/runtime.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Endpoint, Network } from './network.ts'
 import type { VirtualClock } from './queue.ts'
@@ -44,7 +44,7 @@ export class SimNode implements Endpoint {
   agent: Agent | undefined
   readonly #c: SimContext
   readonly #synced = new Map<string, Uint8Array>()
-  #runtime: MemoryRuntime | undefined
+  #runtime: Runtime | undefined
   #lanes = new Lanes()
   #boot = ''
   #boots = 0
