@@ -184,7 +184,7 @@ export class World {
     return this.machine(by).members().get(member)?.state
   }
 
-  /** First change of `member` to `state` seen by `by` since the last reset, relative to `fromMs`. */
+  /** When `by` first saw `member` turn to `state` after `fromMs`, relative to it. */
   firstMs(by: NodeId, member: NodeId, state: MemberState, fromMs: number): number | undefined {
     const change = this.changes.find(
       one => one.by === by && one.member === member && one.state === state && one.atMs >= fromMs

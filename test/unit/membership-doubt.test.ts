@@ -140,6 +140,36 @@ for (const count of [2, 3, 4, 20]) {
   })
 }
 
+for (const count of [2, 3, 4, 20]) {
+  test(`when the whole testbed sleeps for 30 s, nobody accuses anybody (N=${count})`, () => {
+    const { w, ids } = world(count)
+    for (const id of ids) w.pause(id)
+    w.run(30_000)
+    for (const id of ids) {
+      w.resume(id)
+      w.run(1_200 / count)
+    }
+    w.run(5_000)
+    equal(w.changes, [])
+  })
+}
+
+for (const count of [4, 5, 20]) {
+  test(`a liar and a pause of 3 s together kill nobody (N=${count})`, () => {
+    const { w, ids } = world(count)
+    const liar = ids[0] as string
+    const paused = ids.at(-1) as string
+    w.pause(paused)
+    for (let round = 0; round < 6; round++) {
+      for (const id of ids) if (id !== liar) w.message(liar, id, slander(w, liar, 100 + round))
+      w.run(500)
+    }
+    w.resume(paused)
+    w.run(4_000)
+    nobodyDied(w)
+  })
+}
+
 test('a wrong suspicion is refuted with a higher incarnation (SWIM 4.2)', () => {
   const { w, ids } = world(4)
   const [liar, victim] = ids as [string, string]

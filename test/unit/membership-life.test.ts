@@ -79,7 +79,7 @@ for (const count of [1, 2, 3, 4, 20]) {
 }
 
 for (const count of [2, 3, 4, 20]) {
-  test(`halves that called each other dead are one again 1 s after a link opens (N=${count})`, () => {
+  test(`halves that called each other dead are one 1 s after a link opens (N=${count})`, () => {
     const { w, ids } = world(count)
     const half = count >> 1
     const [some, others] = [ids.slice(0, half), ids.slice(half)]
