@@ -303,7 +303,8 @@ export class Chooser {
     if (this.#cpu[n]! + seats * items.cpu[k]! > nodes.cpu[n]!) return LEVEL_NO
     if (this.#memory[n]! + seats * items.memory[k]! > nodes.memory[n]!) return LEVEL_NO
     if (this.#hasPorts && this.portTaken(n) !== undefined) return LEVEL_NO
-    const load = this.#load[n]! + seats * items.demand[k]!
+    const demand = items.demand[k]!
+    const load = this.#load[n]! + (seats - 1) * demand + Math.max(demand, nodes.room[n]!)
     const limit = nodes.limit[n]!
     return load <= limit ? 0 : ladderLevel(load, limit)
   }

@@ -4,7 +4,7 @@
  * the state after any history is the state of a fold built from the input of that moment.
  */
 import { canonicalItem, canonicalNode, latestChanges } from './canonical.ts'
-import { loadBound } from './capacity.ts'
+import { type Bound, closingRoom, loadBound, nodeLimit } from './capacity.ts'
 import { Chooser } from './choose.ts'
 import { type Group, Groups } from './eligible.ts'
 import { draw, type Hash64, saltKey } from './hash.ts'
@@ -38,7 +38,7 @@ export class Fold {
   readonly #pendingItems = new Set<number>()
   #demand = 0
   #weightEighths = 0
-  #bound = 0
+  #bound: Bound = { perWeight: 0, room: 0 }
   /** Within one change: */
   readonly #joined: number[] = []
   readonly #unsettled = new Set<string>()
@@ -270,17 +270,22 @@ export class Fold {
     let demand = this.#demand
     for (const g of this.#preludes.globals) demand += items.demand[g]! * items.group[g]!.size
     const bound = loadBound(demand, this.#weightEighths, this.replicas)
-    const moved = bound !== this.#bound
+    const before = this.#bound
     this.#bound = bound
-    const limit = (n: number): number => (bound * nodes.weightEighths[n]!) / 8
-    if (moved) {
+    if (bound.perWeight !== before.perWeight || bound.room !== before.room) {
       for (const n of nodes.byId.values()) {
-        nodes.limit[n] = limit(n)
+        this.#setLimit(n)
         this.#repair.walk(n, 0, 0, 0, 0)
       }
     } else {
-      for (const n of this.#joined) if (nodes.spec[n] !== undefined) nodes.limit[n] = limit(n)
+      for (const n of this.#joined) if (nodes.spec[n] !== undefined) this.#setLimit(n)
     }
+  }
+
+  #setLimit(n: number): void {
+    const limit = nodeLimit(this.#bound, this.nodes.weightEighths[n]!)
+    this.nodes.limit[n] = limit
+    this.nodes.room[n] = closingRoom(this.#bound, limit)
   }
 
   /** Dirties what depends on the set of nodes, and what would have looked at a newcomer. */

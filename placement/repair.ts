@@ -53,6 +53,7 @@ export class Repair {
     const items = this.#items
     const ledger = this.#nodes.ledger[n]!
     const limit = this.#nodes.limit[n]!
+    const room = this.#nodes.room[n]!
     const cpuCap = this.#nodes.cpu[n]!
     const memoryCap = this.#nodes.memory[n]!
     for (let at = from; at < ledger.size; at++) {
@@ -65,7 +66,7 @@ export class Repair {
         continue
       }
       let level = 0
-      const total = ledger.load[at]! + items.demand[k]!
+      const total = ledger.load[at]! + Math.max(items.demand[k]!, room)
       if (ledger.cpu[at]! + items.cpu[k]! > cpuCap) level = LEVEL_NO
       else if (ledger.memory[at]! + items.memory[k]! > memoryCap) level = LEVEL_NO
       else if (items.hasPorts[k] === 1 && this.#portRefuses(n, k)) level = LEVEL_NO

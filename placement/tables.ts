@@ -74,6 +74,8 @@ export class NodeTable {
   weightEighths = new Float64Array(FIRST_CAPACITY)
   /** Bound at level 0. */
   limit = new Float64Array(FIRST_CAPACITY)
+  /** What must be free below the limit for a replica of any size. */
+  room = new Float64Array(FIRST_CAPACITY)
   cpu = new Float64Array(FIRST_CAPACITY)
   memory = new Float64Array(FIRST_CAPACITY)
   eighths = new Int32Array(FIRST_CAPACITY)
@@ -106,6 +108,7 @@ export class NodeTable {
     this.eighths[n] = nodeEighths(node)
     this.weightEighths[n] = nodeWeight(node) * nodeEighths(node)
     this.limit[n] = 0
+    this.room[n] = 0
     this.cpu[n] = node.cpuMillis
     this.memory[n] = node.memoryMiB
     this.zone[n] = this.#enterZone(node.zone)
@@ -160,6 +163,7 @@ export class NodeTable {
     this.factor = grown(this.factor, new Float64Array(capacity))
     this.weightEighths = grown(this.weightEighths, new Float64Array(capacity))
     this.limit = grown(this.limit, new Float64Array(capacity))
+    this.room = grown(this.room, new Float64Array(capacity))
     this.cpu = grown(this.cpu, new Float64Array(capacity))
     this.memory = grown(this.memory, new Float64Array(capacity))
     this.baseLoad = grown(this.baseLoad, new Float64Array(capacity))

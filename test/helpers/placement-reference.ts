@@ -2,7 +2,7 @@
  * The plain reading of `placement.md` C2-C5: no repair, no caches, no skipped levels or rounds.
  * Slow on purpose; the real fold must give the same seats and the same number pending.
  */
-import { LADDER, loadBound } from '../../placement/capacity.ts'
+import { type Bound, closingRoom, LADDER, loadBound, nodeLimit } from '../../placement/capacity.ts'
 import type { PlacementInput, PlacementItem, PlacementNode } from '../../placement/index.ts'
 import { compareOrder, comparePreludeOrder, orderKey } from '../../placement/order.ts'
 import { itemSize, nodeWeight, rank } from '../../placement/rank.ts'
@@ -51,13 +51,13 @@ class Choice {
   readonly zones = new Map<string, number>()
   readonly #item: PlacementItem
   readonly #ranked: readonly State[]
-  readonly #bound: number
+  readonly #bound: Bound
   readonly #caps = new Map<string, number>()
   #level = 0
   #extra = 0
   need: number
 
-  constructor(item: PlacementItem, ranked: readonly State[], bound: number, need: number) {
+  constructor(item: PlacementItem, ranked: readonly State[], bound: Bound, need: number) {
     this.#item = item
     this.#ranked = ranked
     this.#bound = bound
@@ -106,9 +106,10 @@ class Choice {
 
   #levelOf(state: State): number {
     if (!fits(state, this.#item)) return 13
-    const limit = (this.#bound * nodeWeight(state.node) * state.node.eighths) / 8
+    const limit = nodeLimit(this.#bound, nodeWeight(state.node) * state.node.eighths)
+    const room = Math.max(itemSize(this.#item), closingRoom(this.#bound, limit))
     for (let level = 0; level < 12; level++) {
-      if (state.load + itemSize(this.#item) <= limit * LADDER[level]!) return level
+      if (state.load + room <= limit * LADDER[level]!) return level
     }
     return 12
   }

@@ -169,7 +169,7 @@ function boundOf(input: PlacementInput): number {
       .filter(each => each.schedulable)
       .reduce((sum, each) => sum + nodeWeight(each) * each.eighths, 0),
     services.reduce((sum, each) => sum + each.replicas, 0)
-  )
+  ).perWeight
 }
 
 test('I5: what comes last in the order, at an unchanged bound, moves nothing', () => {

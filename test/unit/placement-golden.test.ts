@@ -326,7 +326,7 @@ test('G21: a deploy at an unchanged bound moves nothing', () => {
         list.reduce((sum, each) => sum + each.replicas * each.balanceCpuMillis, 0),
         10 * 8_000 * 8,
         list.reduce((sum, each) => sum + each.replicas, 0)
-      )
+      ).perWeight
     if (bound(items) !== bound([...items, newcomer])) return
     unchanged += 1
     const before = assign(view(mesh, items, ids.salt))

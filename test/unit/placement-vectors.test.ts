@@ -81,15 +81,15 @@ test('-ln is the recorded one, to the last bit, and is right', () => {
 test('the grid and the bound are the recorded ones', () => {
   golden('bound', {
     grid: [0.001, 0.49, 0.5, 0.51, 1, 1.0001, 1.99, 3, 777].flatMap(value =>
-      [4, 8, 16].map(steps => ({ value, steps, up: ceilToGrid(value, steps) }))
+      [4, 8, 16, 32].map(steps => ({ value, steps, up: ceilToGrid(value, steps) }))
     ),
-    bounds: [1, 63, 64, 511, 512, 100_000].map(replicas => ({
+    bounds: [1, 63, 64, 511, 512, 8_191, 8_192, 100_000].map(replicas => ({
       replicas,
-      bound: loadBound(1_234_567, 8 * 2_345_678, replicas)
+      ...loadBound(1_234_567, 8 * 2_345_678, replicas)
     }))
   })
   is(ceilToGrid(0, 4), 0)
-  is(loadBound(100, 0, 1), 0)
+  equal(loadBound(100, 0, 1), { perWeight: 0, room: 0 })
 })
 
 function smallViews(): PlacementInput[] {
@@ -135,14 +135,18 @@ test('whole assignments and their digests are the recorded ones', () => {
 test('digests of large meshes are the recorded ones', () => {
   golden(
     'meshes',
-    [false, true].flatMap(constraints =>
-      [0.5, 0.65, 0.9].map(utilisation => {
-        const options = { nodes: 120, replicas: 4_000, utilisation, constraints, seed: 42 }
-        const input = makeMesh(options)
-        const digest = assignmentDigest(assign(input))
-        return { options, viewHash: viewHash(input), digest }
-      })
-    )
+    [
+      { replicas: 4_000, utilisation: 0.5, constraints: false },
+      { replicas: 4_000, utilisation: 0.9, constraints: false },
+      { replicas: 4_000, utilisation: 0.65, constraints: true },
+      { replicas: 9_000, utilisation: 0.65, constraints: false },
+      { replicas: 9_000, utilisation: 0.9, constraints: true }
+    ].map(mesh => {
+      const options = { nodes: 120, seed: 42, ...mesh }
+      const input = makeMesh(options)
+      const digest = assignmentDigest(assign(input))
+      return { options, viewHash: viewHash(input), digest }
+    })
   )
 })
 
