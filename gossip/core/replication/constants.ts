@@ -10,6 +10,8 @@ export const REPAIR_AGAIN_MS = 400
 export const GREET_AFTER_MS = [0, 1_000, 2_000, 4_000] as const
 /** An exchange that is silent for so long may be started anew. */
 export const EXCHANGE_SILENCE_MS = 3_000
+/** A peer that gives and gives does not keep us from the others for longer. */
+export const SOURCE_MS_MAX = 30_000
 /** Rounds (digest, summary, want, records) of one exchange. */
 export const EXCHANGE_ROUNDS_MAX = 64
 

@@ -74,7 +74,7 @@ export interface RecordsMessage {
   readonly last: boolean
   /** With `last`: nothing was left out for want of space or tokens. */
   readonly complete: boolean
-  /** With `last`: pages of this answer, this one too. */
+  /** With `last`: pages of this answer, this one too; 0 when it was no answer to a `want`. */
   readonly pages: number
 }
 

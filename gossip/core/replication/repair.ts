@@ -9,6 +9,8 @@
  *   A -> B  records  that; then A sends a digest again, until nothing changes any more
  *
  * B keeps nothing of it: each step answers what it was asked, so lost messages cost a round only.
+ * A replica fills itself from one peer at a time, however many it met at once; the others wait
+ * their turn, and mostly have nothing left to say then.
  */
 import type { NodeId, Random } from '../types.ts'
 import * as limits from './constants.ts'
@@ -82,6 +84,10 @@ export class Repair {
   /** Peers that we told what we lack, until when their answer is welcome. */
   readonly #expected = new Map<NodeId, number>()
   readonly #amnesiacs = new Set<NodeId>()
+  /** Whom we take records from now, and when it last gave some. */
+  #source: { readonly peer: NodeId; readonly sinceMs: number; atMs: number } | undefined
+  /** Peers that differ from us, too, in the order we noticed. */
+  readonly #waiting = new Set<NodeId>()
   readonly #requests = new TokenBuckets({
     burst: limits.REQUEST_BURST,
     perSecond: limits.REQUEST_PER_SECOND
@@ -109,6 +115,36 @@ export class Repair {
     this.#exchanges.delete(peer)
     this.#expected.delete(peer)
     this.#amnesiacs.delete(peer)
+    this.#waiting.delete(peer)
+    if (this.#source?.peer === peer) this.#source = undefined
+  }
+
+  /** Makes that peer the one we take records from, or puts it in line. */
+  #mayTake(peer: NodeId, nowMs: number): boolean {
+    const source = this.#source
+    const fresh =
+      source !== undefined &&
+      nowMs - source.atMs < limits.EXCHANGE_SILENCE_MS &&
+      nowMs - source.sinceMs < limits.SOURCE_MS_MAX
+    if (fresh && source.peer !== peer) {
+      this.#waiting.add(peer)
+      return false
+    }
+    const sinceMs = fresh ? source.sinceMs : nowMs
+    this.#source = { peer, sinceMs, atMs: nowMs }
+    this.#waiting.delete(peer)
+    return true
+  }
+
+  /** Nothing more comes from that peer: the next one in line is asked. */
+  #finish(peer: NodeId, nowMs: number, out: Outbox): void {
+    this.#exchanges.delete(peer)
+    if (this.#source !== undefined && this.#source.peer !== peer) return
+    this.#source = undefined
+    const [next] = this.#waiting
+    if (next === undefined) return
+    this.#waiting.delete(next)
+    this.begin(next, nowMs, out)
   }
 
   onDigest(from: NodeId, message: DigestMessage, nowMs: number, out: Outbox): void {
@@ -133,8 +169,9 @@ export class Repair {
     })
   }
 
-  onSame(from: NodeId, message: Same): void {
-    if (!this.#exchanges.delete(from)) return this.#c.drop('unasked')
+  onSame(from: NodeId, message: Same, nowMs: number, out: Outbox): void {
+    if (!this.#exchanges.has(from)) return this.#c.drop('unasked')
+    this.#finish(from, nowMs, out)
     this.stats.equal += 1
     if (message.amnesiac) return
     this.synced = true
@@ -151,7 +188,8 @@ export class Repair {
     if (message.amnesiac) this.#amnesiacs.add(from)
     else this.#amnesiacs.delete(from)
     const want = this.#compare(message, exchange)
-    if (want.owners.length + want.buckets.length > 0) out.send(from, want)
+    if (want.owners.length + want.buckets.length === 0) this.#finish(from, nowMs, out)
+    else if (this.#mayTake(from, nowMs)) out.send(from, want)
     else this.#exchanges.delete(from)
   }
 
@@ -244,9 +282,10 @@ export class Repair {
     const complete = sent.length === pages.length && removed.length === found.removed.length
     for (const records of sent) out.send(to, { ...EMPTY_PAGE, records })
     // A page of its own: with uids and hashes a full page of records would not fit a frame.
-    const lack = packHashes(found.lack.slice(0, limits.WANT_HASHES_MAX / 2))
+    const ask = found.lack.length > 0 && this.#mayTake(to, nowMs)
+    const lack = packHashes(ask ? found.lack.slice(0, limits.WANT_HASHES_MAX / 2) : [])
     out.send(to, { ...EMPTY_PAGE, removed, lack, last: true, complete, pages: sent.length + 1 })
-    if (found.lack.length > 0) this.#expected.set(to, nowMs + limits.EXCHANGE_SILENCE_MS)
+    if (ask) this.#expected.set(to, nowMs + limits.EXCHANGE_SILENCE_MS)
   }
 
   onRecords(from: NodeId, message: RecordsMessage, nowMs: number, out: Outbox): void {
@@ -255,6 +294,8 @@ export class Repair {
     if (exchange === undefined && !expected) return this.#c.drop('unasked')
     const taken = this.#c.take(message, out)
     this.stats.recordsTaken += taken.fresh
+    if (this.#source?.peer === from) this.#source.atMs = nowMs
+    if (message.last && message.pages === 0) return this.#endOfPush(from, nowMs, out)
     if (exchange === undefined) return
     exchange.atMs = nowMs
     exchange.moved += taken.fresh
@@ -269,7 +310,12 @@ export class Repair {
     exchange.rounds += 1
     exchange.moved = 0
     if (again) this.#sendDigest(from, out)
-    else this.#exchanges.delete(from)
+    else this.#finish(from, nowMs, out)
+  }
+
+  #endOfPush(from: NodeId, nowMs: number, out: Outbox): void {
+    this.#expected.delete(from)
+    if (!this.#exchanges.has(from)) this.#finish(from, nowMs, out)
   }
 
   /** Sends what the peer said it lacks of what we listed; gives how much. */
@@ -292,7 +338,7 @@ export class Repair {
     const sent = pages.filter(page => this.#serve(to, page, nowMs))
     for (const page of sent) out.send(to, { ...EMPTY_PAGE, records: page })
     const uids = removed.slice(0, limits.PAGE_UIDS_MAX)
-    if (uids.length > 0) out.send(to, { ...EMPTY_PAGE, removed: uids })
+    out.send(to, { ...EMPTY_PAGE, removed: uids, last: true })
     return sent.reduce((count, page) => count + page.length, 0) + uids.length
   }
 

@@ -228,7 +228,7 @@ export class Replica {
         this.#repair.onDigest(from, message, nowMs, out)
         return this.#state.collect(out)
       case 'same':
-        this.#repair.onSame(from, message)
+        this.#repair.onSame(from, message, nowMs, out)
         return this.#state.collect(out)
       case 'summary':
         return this.#repair.onSummary(from, message, nowMs, out)
