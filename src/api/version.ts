@@ -25,7 +25,8 @@ export function versionSkew(mine: string, theirs: string): string | undefined {
   const b = parts(theirs)
   if (a === undefined || b === undefined || (a[0] === b[0] && a[1] === b[1])) return undefined
   const cliIsOlder = a[0] < b[0] || (a[0] === b[0] && a[1] < b[1])
-  return `this shoal is ${mine}, the daemon is ${theirs}: update ${cliIsOlder ? 'shoal here' : 'the daemon'}`
+  const older = cliIsOlder ? 'shoal here' : 'the daemon'
+  return `this shoal is ${mine}, the daemon is ${theirs}: update ${older}`
 }
 
 function parts(text: string): readonly [number, number] | undefined {

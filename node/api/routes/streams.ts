@@ -75,7 +75,8 @@ function streamSlots(): () => () => void {
 
 function sseText(event: EventView): string {
   const id = event.id.replace(/[\r\n]/g, '')
-  return `id: ${id}\nevent: ${event.kind.replace(/[\r\n]/g, '')}\ndata: ${JSON.stringify(event)}\n\n`
+  const kind = event.kind.replace(/[\r\n]/g, '')
+  return `id: ${id}\nevent: ${kind}\ndata: ${JSON.stringify(event)}\n\n`
 }
 
 function logText(entry: LogEntry): string {

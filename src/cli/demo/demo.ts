@@ -95,7 +95,8 @@ async function perform(terminal: Terminal, options: DemoOptions, stage: Stage): 
   say('')
   await shoal({ args: ['ps', `--socket=${asked.socket}`], signal, isShown: true })
   await shoal({ args: ['status', '-q', `--socket=${asked.socket}`], signal, isShown: true })
-  return `demo: ok, ${lost.length} replicas back in ${seconds.toFixed(1)} s after killing ${victim.name}`
+  const back = `${lost.length} replicas back in ${seconds.toFixed(1)} s`
+  return `demo: ok, ${back} after killing ${victim.name}`
 }
 
 async function chooseRuntime(
