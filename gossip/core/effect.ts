@@ -31,7 +31,8 @@ export type Effect<Message, Timer, Event> =
       readonly addresses: readonly string[]
       readonly token: number
     }
-  /** Dial and say hello; answered by a `link` input. `peer` is absent when only an address is known. */
+  /** Dial and say hello; answered by a `link` input. `peer` is absent when only an address is
+   * known. */
   | { readonly kind: 'connect'; readonly peer?: NodeId; readonly addresses: readonly string[] }
   | { readonly kind: 'disconnect'; readonly peer: NodeId }
 

@@ -31,6 +31,7 @@ import type {
 } from './api.ts'
 import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
+import { Gate } from './gate.ts'
 import { Pacing } from './pacing.ts'
 import { Placing } from './placing.ts'
 import { readWorkloadRecord } from './records.ts'
@@ -56,27 +57,19 @@ export class Agent {
   readonly slots: Slots
   readonly pacing: Pacing
   readonly #components: AgentComponents
-  readonly #config: AgentConfig
+  readonly #gate: Gate
   readonly #evaluation: Evaluation
   readonly #submissions: Submissions
   #effects: AgentEffect[] = []
   #nowMs = 0
   #wakeAtMs = Number.POSITIVE_INFINITY
   #wakeToken = 0
-  #joined = false
-  #joinedMs = 0
-  /** Runtimes that have been listed since the start. */
-  readonly #observed = new Set<RuntimeName>()
-  #amnesiac = false
-  #ready = false
   #braking = false
-  /** No claim before this: we were paused and may act on an old view. */
-  #holdUntilMs = 0
 
   constructor(components: AgentComponents, init: AgentInit) {
     this.self = components.sealer.self
     this.#components = components
-    this.#config = init.agent
+    this.#gate = new Gate({ config: init.agent })
     this.view = new View({ readSpec: components.readSpec })
     this.membership = new Membership(components, init.membership)
     this.replica = new Replica(components, { boot: init.membership.boot })
@@ -99,11 +92,11 @@ export class Agent {
 
   /** True once this node may claim, start and stop. */
   get ready(): boolean {
-    return this.#ready
+    return this.#gate.ready
   }
 
   get amnesiac(): boolean {
-    return this.#amnesiac
+    return this.#gate.amnesiac
   }
 
   /** The spec inside a workload register's bytes; null when there is none. */
@@ -170,10 +163,9 @@ export class Agent {
     for (const mark of this.slots.observe(runtimes, instances, beganMs)) {
       this.view.dirty.uids.add(mark.uid)
     }
-    const fresh = runtimes.filter(runtime => !this.#observed.has(runtime))
-    for (const runtime of fresh) this.#observed.add(runtime)
+    const fresh = this.#gate.observe(runtimes)
     // An engine that comes up after us: only now is it known what of the last run is gone.
-    if (this.#ready && fresh.length > 0) this.#adopt(fresh)
+    if (this.#gate.ready && fresh.length > 0) this.#adopt(fresh)
   }
 
   #adopt(runtimes: readonly RuntimeName[]): void {
@@ -181,7 +173,7 @@ export class Agent {
   }
 
   #start(input: Extract<AgentInput, { kind: 'start' }>): void {
-    this.#amnesiac = input.amnesiac
+    this.#gate.amnesiac = input.amnesiac
     const of = (prefixes: readonly string[]): typeof input.persisted =>
       input.persisted.filter(record => prefixes.some(prefix => record.key.startsWith(prefix)))
     this.#replicate({
@@ -257,12 +249,9 @@ export class Agent {
       case 'incarnation':
         return this.#command({ kind: 'incarnation', incarnation: event.incarnation })
       case 'joined':
-        this.#joined = true
-        this.#joinedMs = this.#nowMs
-        return
+        return this.#gate.joined(this.#nowMs)
       case 'paused':
-        this.#holdUntilMs = this.#nowMs + this.#config.settleMs
-        return
+        return this.#gate.paused(this.#nowMs)
       case 'clone':
         return
     }
@@ -295,7 +284,7 @@ export class Agent {
     switch (event.kind) {
       case 'own':
         // Our own records come from us, except those that the last run of this daemon left.
-        if (event.node !== this.self || !this.#ready) {
+        if (event.node !== this.self || !this.#gate.ready) {
           this.view.setOwn(event.node, event.key, this.#decode(event.value))
         }
         return
@@ -308,7 +297,7 @@ export class Agent {
       case 'alarm':
         return this.#event({ kind: 'alarm', event })
       case 'resynced':
-        this.#amnesiac = false
+        this.#gate.amnesiac = false
     }
   }
 
@@ -360,23 +349,15 @@ export class Agent {
   }
 
   #mayAct(): boolean {
-    if (!this.#joined || this.#observed.size === 0 || this.#amnesiac) return false
-    const waitedMs = this.#nowMs - this.#joinedMs
-    const alone = [...this.view.members.keys()].every(
-      id => id === this.self || !this.view.living(id)
-    )
-    const synced = alone || this.replica.synced || waitedMs >= this.#config.syncWaitMs
-    if (!this.#ready && !synced) {
-      this.#wakeBy(this.#nowMs + 100)
+    const members = [...this.view.members.keys()]
+    const alone = members.every(id => id === this.self || !this.view.living(id))
+    const verdict = this.#gate.ask(this.#nowMs, { alone, synced: this.replica.synced })
+    if (!verdict.act) {
+      if (verdict.afterMs !== undefined) this.#wakeBy(this.#nowMs + verdict.afterMs)
       return false
     }
-    if (this.#nowMs < this.#holdUntilMs) {
-      this.#wakeBy(this.#holdUntilMs)
-      return false
-    }
-    if (!this.#ready) {
-      this.#ready = true
-      this.#adopt([...this.#observed])
+    if (verdict.first) {
+      this.#adopt(this.#gate.observed)
       this.#event({ kind: 'ready' })
     }
     return true
@@ -384,13 +365,11 @@ export class Agent {
 
   /** After each input: wake up soon when anything is dirty. */
   #plan(): void {
-    if (!this.#joined || this.#observed.size === 0 || this.#amnesiac) return
     const { nodes, items, uids } = this.view.dirty
     const dirty = nodes.size + items.size + uids.size > 0
-    const first = !this.#ready && this.#wakeAtMs === Number.POSITIVE_INFINITY
-    if (first) this.#wakeBy(this.#nowMs + COALESCE_MS)
-    else if (dirty && this.#ready) {
-      this.#wakeBy(Math.max(this.#holdUntilMs, this.#nowMs + COALESCE_MS))
+    const idle = this.#wakeAtMs === Number.POSITIVE_INFINITY
+    if (!this.#gate.shut && (this.#gate.ready ? dirty : idle)) {
+      this.#wakeBy(this.#gate.wakeAtMs(this.#nowMs, COALESCE_MS))
     }
   }
 

@@ -165,7 +165,7 @@ export class Evaluation {
     })
   }
 
-  /** Whether one more copy fits beside what takes room on this node now, leaving copies included. */
+  /** Whether one more copy fits beside what takes room here now, leaving copies included. */
   #fits(workload: WorkloadView): boolean {
     const { view, slots, self } = this.#c
     const { cpuMillis, memoryMiB } = workload.record.spec.resources
@@ -205,7 +205,7 @@ export class Evaluation {
     }
   }
 
-  /** Another template of the workload runs somewhere: a failure stops the roll and avoids no node. */
+  /** Another template of it runs somewhere: a failure stops the roll and avoids no node. */
   #rolling(workload: WorkloadView): boolean {
     return standingClaims(this.#c.view, workload.uid).some(
       claim =>

@@ -1,5 +1,5 @@
 /** `shoal why`: what placement itself recorded, in words. No second algorithm. */
-import type { Explanation, NodeExplanation } from '../../placement/index.ts'
+import type { Explanation, NodeExplanation, Share } from '../../placement/index.ts'
 import type { WhyView } from '../../src/api/types.ts'
 import type { WorkloadView } from '../agent/view.ts'
 import { reportWorkload } from '../report/allocations.ts'
@@ -69,12 +69,16 @@ function nodeLine(context: ReportContext, node: NodeExplanation): string {
   }
 }
 
+function shareText(share: Share): string {
+  return `${share.used} used and ${share.wanted} wanted of ${share.limit}`
+}
+
 function refusalText(node: NodeExplanation): string {
   switch (node.reason) {
     case 'cpu':
-      return `cpu: ${node.cpuMillis.used}m used and ${node.cpuMillis.wanted}m wanted of ${node.cpuMillis.limit}m`
+      return `cpu in millicores: ${shareText(node.cpuMillis)}`
     case 'memory':
-      return `memory: ${node.memoryMiB.used} MiB used and ${node.memoryMiB.wanted} wanted of ${node.memoryMiB.limit}`
+      return `memory in MiB: ${shareText(node.memoryMiB)}`
     case 'port':
       return `host port ${node.port ?? ''} is taken`
     case 'filter':

@@ -55,8 +55,8 @@ export interface Runtime {
   /** Calls `changed` whenever something may have changed (level-triggered; may be spurious).
    * Resolves when the signal aborts; survives engine restarts by itself. */
   watch(changed: () => void, signal: AbortSignal): Promise<void>
-  /** Creates and starts; adopts an existing instance with the same (uid, slot, generation), as it is
-   * (also an exited one: `restart` is another decision) and with the claim it was started with;
+  /** Creates and starts; adopts an existing instance with the same (uid, slot, generation), as it
+   * is (also an exited one: `restart` is another decision) and with the claim it was started with;
    * replaces an exited one of another generation, and refuses (transient) while that one runs.
    * Image: present, else pulled. */
   start(spec: WorkloadSpec, mark: InstanceMark, signal: AbortSignal): Promise<Instance>

@@ -177,7 +177,7 @@ function ends(test: Suite, harness: Harness): void {
   })
 }
 
-function volumesAndLogs(test: Suite, harness: Harness): void {
+function volumes(test: Suite, harness: Harness): void {
   test('a missing bind source is refused for good, and nothing is created', async context => {
     const { signal } = context
     const host = await harness.open(context)
@@ -217,7 +217,9 @@ function volumesAndLogs(test: Suite, harness: Harness): void {
     const other = await host.runtime({ mesh: 'mesh-b' })
     equal(mine(await other.volumes(signal)), [])
   })
+}
 
+function logs(test: Suite, harness: Harness): void {
   test('logs come from both streams, by tail, and following ends with its signal', async context => {
     const { signal } = context
     const host = await harness.open(context)
@@ -262,7 +264,8 @@ for (const harness of HARNESSES) {
   startAndStop(test, harness)
   adoption(test, harness)
   ends(test, harness)
-  volumesAndLogs(test, harness)
+  volumes(test, harness)
+  logs(test, harness)
   if (harness.name === 'docker (real engine)') {
     test('the engine of these tests is ended', () => endSharedEngine())
   }

@@ -1,4 +1,4 @@
-/** Makers of view content for tests of the agent's parts: short, explicit, no defaults that hide. */
+/** Makers of view content for tests of the agent's parts: short and explicit. */
 import type { Member } from '../../gossip/core/membership/api.ts'
 import { Signed } from '../../gossip/core/signed.ts'
 import type { MemberState } from '../../gossip/core/types.ts'

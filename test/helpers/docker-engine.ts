@@ -2,7 +2,7 @@
  * A real engine of a test's own, in namespaces of its own: killing one process ends it, its
  * containers and its bridges, whatever the test did. `testbed.md` has the recipe.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   closeSync,
   cpSync,
@@ -112,15 +112,8 @@ export async function startEngine(): Promise<TestEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'shoal-engine-'))
   const socket = join(directory, 'docker.sock')
   const logPath = join(directory, 'log')
-  const logFile = openSync(logPath, 'a')
-  const namespaces = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--mount-proc']
   const name = directory.slice(directory.lastIndexOf('/') + 1)
-  const child = spawn(
-    UNSHARE,
-    [...namespaces, '--propagation', 'private', 'sh', '-c', INIT, 'engine', directory, name],
-    { detached: true, stdio: ['ignore', logFile, logFile] }
-  )
-  closeSync(logFile)
+  const child = spawnEngine(directory, name, logPath)
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const never = new AbortController().signal
   const init = (): number => childrenOf(child.pid ?? 0)[0] ?? 0
@@ -174,22 +167,35 @@ export async function startEngine(): Promise<TestEngine> {
   }
   try {
     await until('up', answers)
-    const query = 'fromSrc=-&repo=busybox&tag=local'
-    const changes = ['ENV PATH=/bin', 'CMD ["/bin/sh"]']
-      .map(change => `&changes=${encodeURIComponent(change)}`)
-      .join('')
-    const made = await ask(
-      socket,
-      'POST',
-      `/images/create?${query}${changes}`,
-      busyboxTar(directory)
-    )
-    if (made.status !== 200) throw new Error(`engine: import answered ${made.status} ${made.text}`)
+    await importBusybox(socket, directory)
     return engine
   } catch (error) {
     await engine.stop()
     throw error
   }
+}
+
+async function importBusybox(socket: string, directory: string): Promise<void> {
+  const query = 'fromSrc=-&repo=busybox&tag=local'
+  const changes = ['ENV PATH=/bin', 'CMD ["/bin/sh"]']
+    .map(change => `&changes=${encodeURIComponent(change)}`)
+    .join('')
+  const path = `/images/create?${query}${changes}`
+  const made = await ask(socket, 'POST', path, busyboxTar(directory))
+  if (made.status !== 200) throw new Error(`engine: import answered ${made.status} ${made.text}`)
+}
+
+/** Starts the engine in namespaces of its own, its output in a file. */
+function spawnEngine(directory: string, name: string, logPath: string): ChildProcess {
+  const logFile = openSync(logPath, 'a')
+  const namespaces = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--mount-proc']
+  const child = spawn(
+    UNSHARE,
+    [...namespaces, '--propagation', 'private', 'sh', '-c', INIT, 'engine', directory, name],
+    { detached: true, stdio: ['ignore', logFile, logFile] }
+  )
+  closeSync(logFile)
+  return child
 }
 
 /** Empty control groups that a killed engine leaves behind. */

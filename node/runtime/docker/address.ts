@@ -1,6 +1,7 @@
 /**
- * Where the engine is: `--docker-host`, `DOCKER_HOST`, else the usual sockets in order. docker-modem
- * reads the environment by itself and lets it win over what it is given, so every field is set here.
+ * Where the engine is: `--docker-host`, `DOCKER_HOST`, else the usual sockets in order.
+ * docker-modem reads the environment by itself and lets it win over what it is given, so every
+ * field is set here.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

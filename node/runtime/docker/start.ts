@@ -7,8 +7,21 @@ import { removeContainer } from './stop.ts'
 
 /** What would fail again here: the command, a mount, a host port that a stranger holds. Engines
  * answer these with 400, 404 or 500, as the version has it, so their words decide. */
-const PERMANENT_WORDS =
-  /executable file not found|no such file or directory|permission denied|exec format error|is a directory|not a directory|already allocated|already in use|oci runtime create failed|invalid mount/i
+const PERMANENT_WORDS = new RegExp(
+  [
+    'executable file not found',
+    'no such file or directory',
+    'permission denied',
+    'exec format error',
+    'is a directory',
+    'not a directory',
+    'already allocated',
+    'already in use',
+    'oci runtime create failed',
+    'invalid mount'
+  ].join('|'),
+  'i'
+)
 const NETWORK_WORDS = /network [^ ]+ not found/i
 
 /**
