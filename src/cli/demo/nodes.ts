@@ -38,6 +38,9 @@ export function shoal(run: ShoalRun): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, program, ...run.args], {
       stdio: ['pipe', output, 'inherit'],
+      // Ctrl-C reaches it through us alone: a second signal would end it before it has ended its
+      // daemon.
+      detached: true,
       env
     })
     const stop = (): void => void child.kill('SIGTERM')
