@@ -39,11 +39,11 @@ async function faultOf(opening: Promise<LevelStore>): Promise<ShoalError> {
   throw new Error('it opened')
 }
 
-/** A store of 1,000 keys in 25 synced batches; `tables`: in `.ldb` files, else in the log. */
+/** A store of 1,000 keys in 10 synced batches; `tables`: in `.ldb` files, else in the log. */
 async function fill(dir: string, tables = false): Promise<void> {
   const store = await open(dir)
-  for (let i = 0; i < KEYS; i += 40) {
-    const batch = Array.from({ length: 40 }, (_, j) => ({
+  for (let i = 0; i < KEYS; i += 100) {
+    const batch = Array.from({ length: 100 }, (_, j) => ({
       key: `own/n/${String(i + j).padStart(6, '0')}`,
       value: new Uint8Array(Buffer.from(`value ${i + j} `.repeat(10)))
     }))
