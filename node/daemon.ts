@@ -53,8 +53,10 @@ export interface DaemonComponents {
   readonly options: DaemonOptions
   readonly version: string
   readonly log: Log
-  /** Ends the process. */
-  readonly exit: (code: number) => void
+  /** Ends the process well. */
+  readonly exit: () => void
+  /** Ends it with one line that says why, and the exit code of the error. */
+  readonly fail: (error: unknown) => void
 }
 
 export class Daemon {
@@ -308,7 +310,7 @@ export class Daemon {
       void this.#close().then(async () => {
         await rm(join(options.dataDir, MESH_FILE), { force: true })
         await rm(join(options.dataDir, STORE_DIR), { recursive: true, force: true })
-        exit(0)
+        exit()
       })
     }, GOODBYE_MS)
     return answer
@@ -340,8 +342,7 @@ export class Daemon {
     const error = new ShoalError(code, message, { hint: 'get a token of this mesh and join again' })
     await this.#close()
     await rm(join(this.#c.options.dataDir, STORE_DIR), { recursive: true, force: true })
-    this.#c.log.error({ code, hint: error.hint }, message)
-    this.#c.exit(error.exitCode)
+    this.#c.fail(error)
   }
 
   #event(event: AgentEvent): void {
@@ -367,9 +368,9 @@ export class Daemon {
   #fatal(error: unknown): void {
     if (this.#stopping) return
     this.#stopping = true
-    const { log, exit } = this.#c
-    log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'cannot go on')
-    exit(error instanceof ShoalError ? error.exitCode : 1)
+    const stack = error instanceof Error ? error.stack : String(error)
+    this.#c.log.fatal({ error: stack }, 'cannot go on')
+    this.#c.fail(error)
   }
 }
 

@@ -32,9 +32,10 @@ async function main(): Promise<void> {
     format: options.logFormat
   })
   for (const note of options.notes) log.info(note)
-  const daemon = new Daemon({ options, version: version(), log, exit: code => process.exit(code) })
+  const exit = (): void => process.exit(0)
+  const daemon = new Daemon({ options, version: version(), log, exit, fail })
   const stop = (): void => {
-    daemon.stop().then(() => process.exit(0), fail)
+    daemon.stop().then(exit, fail)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)

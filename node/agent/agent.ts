@@ -349,8 +349,9 @@ export class Agent {
   }
 
   #mayAct(): boolean {
-    const members = [...this.view.members.keys()]
-    const alone = members.every(id => id === this.self || !this.view.living(id))
+    // A peer that we only remember may know what we missed: it gets its time to answer.
+    const members = [...this.view.members.values()]
+    const alone = members.every(({ id, state }) => id === this.self || state === 'left')
     const verdict = this.#gate.ask(this.#nowMs, { alone, synced: this.replica.synced })
     if (!verdict.act) {
       if (verdict.afterMs !== undefined) this.#wakeBy(this.#nowMs + verdict.afterMs)

@@ -56,7 +56,7 @@ export class Gate {
     this.#holdUntilMs = nowMs + this.#config.settleMs
   }
 
-  /** `synced`: one repair with a peer is whole. `alone`: there is no living peer to ask. */
+  /** `synced`: one repair with a peer is whole. `alone`: no peer is known at all. */
   ask(nowMs: number, known: { readonly synced: boolean; readonly alone: boolean }): Verdict {
     if (this.#joinedMs === undefined || this.shut) return { act: false, afterMs: undefined }
     const waited = nowMs - this.#joinedMs >= this.#config.syncWaitMs

@@ -192,6 +192,18 @@ function abandon(
     }
   }
   if (draft.writes.length > 0) return draft
+  const lives = [...view.workloads.values()].some(
+    ({ uid, record }) =>
+      matches(record.spec) && view.claims(uid).some(claim => view.living(claim.node))
+  )
+  if (lives) {
+    return {
+      ok: false,
+      code: 'CONFLICT',
+      message: `the node that holds ${volume} is alive`,
+      hint: 'only data on a dead node can be given up; see shoal volume ls'
+    }
+  }
   return {
     ok: false,
     code: 'NOT_FOUND',
