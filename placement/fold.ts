@@ -56,8 +56,9 @@ export class Fold {
     const latest = latestChanges(changes)
     this.nodes.clock += 1
     this.#repair.suspend()
-    for (const [id, node] of latest.nodes) this.#changeNode(id, node)
+    // Items first: what a removed global held is still there to be remembered.
     for (const [uid, item] of latest.items) this.#changeItem(uid, item)
+    for (const [id, node] of latest.nodes) this.#changeNode(id, node)
     const { key, spec, position } = this.items
     const known = this.#order.settle(key, k => spec[k] !== undefined, position)
     this.#settlePreludes()

@@ -123,6 +123,18 @@ test('the last change of one node or item counts', () => {
   equal(placer.assignment(), assign(view(NODES, [{ ...WEB, replicas: 2 }])))
 })
 
+test('a global that is edited while one of its nodes leaves is reported as changed', () => {
+  const placer = new Placer(view(NODES, [item('agent', { kind: 'global' })]))
+  is(placer.of('agent')!.seats.length, 3)
+  const edited = item('agent', { kind: 'global', replicas: 2 })
+  const changes: PlacementChange[] = [
+    { kind: 'item', item: edited },
+    { kind: 'node-gone', id: 'b' }
+  ]
+  equal(placer.apply(changes), ['agent'])
+  equal(placer.assignment(), assign(view([NODES[0]!, NODES[2]!], [edited])))
+})
+
 test('one item can be asked for', () => {
   const placer = new Placer(view(NODES, [item('db', { replicas: 2 })]))
   is(placer.of('nothing'), undefined)
