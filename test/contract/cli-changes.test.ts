@@ -144,9 +144,7 @@ test('Ctrl-C while waiting says that the write stands, and where', async context
   script(backend, [[pending(0, ''), pending(1, '')]])
   const said = await shoal(['deploy', '-f', file], {
     socket,
-    onStderr: (text, child) => {
-      if (text.includes('web/0')) child.kill('SIGINT')
-    }
+    on: { text: 'web/0', act: child => child.kill('SIGINT') }
   })
   equal(said.code, 130)
   match(said.stderr, /interrupted: written on 2 of 2 disks as operation op-\S+; the mesh goes on/)
@@ -154,29 +152,24 @@ test('Ctrl-C while waiting says that the write stands, and where', async context
 
 test('Ctrl-C before the answer says that it is not known, with the operation', async context => {
   const { socket, backend, file } = await world(context)
-  backend.deploy = () => new Promise(() => {})
+  // The command is interrupted once its write has arrived here.
+  let arrived = (): void => {}
   const asked = new Promise<void>(resolve => {
-    backend.workloads = async () => {
-      resolve()
-      return [
-        {
-          ...{ project: 'demo', name: 'old', uid: 'u', generation: '1', replicas: 1, running: 1 },
-          ...{ pending: 0, runtime: 'docker' as const, image: '', conflicts: 0 }
-        }
-      ]
-    }
+    arrived = resolve
   })
-  let hasNote = false
+  backend.deploy = () => {
+    arrived()
+    return new Promise(() => {})
+  }
+  const [web] = await backend.workloads()
+  backend.workloads = async () => (web === undefined ? [] : [{ ...web, name: 'old' }])
   const said = await shoal(['deploy', '-f', file], {
     socket,
-    onStderr: (text, child) => {
-      if (hasNote || !text.includes('old is not in the file')) return
-      hasNote = true
-      // The next thing it does is to write.
-      setTimeout(() => child.kill('SIGINT'), 150)
+    on: {
+      text: 'old is not in the file',
+      act: child => void asked.then(() => child.kill('SIGINT'))
     }
   })
-  await asked
   equal(said.code, 130)
   match(
     said.stderr,

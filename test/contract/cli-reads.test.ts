@@ -177,9 +177,7 @@ test('following logs ends with Ctrl-C, and the daemon frees the stream', async c
   backend.logList.push(logEntry({ stream: 'stderr', line: 'ready' }))
   const said = await shoal(['logs', '-f', 'web'], {
     socket,
-    onStderr: (text, child) => {
-      if (text.includes('ready')) child.kill('SIGINT')
-    }
+    on: { text: 'ready', act: child => child.kill('SIGINT') }
   })
   equal(said.code, 130)
   match(said.stdout, /hello/)

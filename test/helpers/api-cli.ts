@@ -55,8 +55,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
   readonly cwd?: string
-  /** Called with each piece of stderr, for tests that act while a command runs. */
-  readonly onStderr?: (text: string, child: ChildProcess) => void
+  /** Called once, when stderr holds this text: for tests that act while a command runs. */
+  readonly on?: { readonly text: string; readonly act: (child: ChildProcess) => void }
 }
 
 const KEPT = ['PATH', 'HOME', 'TMPDIR']
@@ -79,12 +79,15 @@ export async function shoal(argv: readonly string[], options: RunOptions = {}): 
   child.stdin.end(options.input ?? '')
   let stdout = ''
   let stderr = ''
+  let hasActed = false
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString('utf8')
   })
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString('utf8')
-    options.onStderr?.(stderr, child)
+    if (hasActed || options.on === undefined || !stderr.includes(options.on.text)) return
+    hasActed = true
+    options.on.act(child)
   })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
