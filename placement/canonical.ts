@@ -21,10 +21,18 @@ export function canonicalNode(node: PlacementNode): string {
   ])
 }
 
-export function canonicalItem(item: PlacementItem): string {
-  const requirements = item.requirements
+function requirements(item: PlacementItem): string[] {
+  return item.requirements
     .map(each => JSON.stringify([each.attribute, each.operator, sorted(each.values)]))
     .sort(compareIds)
+}
+
+/** One text for items that may use the same nodes. */
+export function canonicalRule(item: PlacementItem): string {
+  return JSON.stringify([requirements(item), sorted(item.avoid)])
+}
+
+export function canonicalItem(item: PlacementItem): string {
   const pins = item.pins.map(pin => JSON.stringify([pin.slot, pin.node])).sort(compareIds)
   return JSON.stringify([
     item.uid,
@@ -37,7 +45,7 @@ export function canonicalItem(item: PlacementItem): string {
     item.balanceCpuMillis,
     item.balanceMemoryMiB,
     sorted(item.ports),
-    requirements,
+    requirements(item),
     item.maxPerNode,
     item.zones,
     sorted(item.avoid),

@@ -2,19 +2,9 @@
  * Which nodes an item may use, by its spec alone: schedulable, matching every requirement, not
  * avoided. Items that ask for the same share one group, kept up to date as nodes come and go.
  */
-import { compareIds } from './rank.ts'
+import { canonicalRule } from './canonical.ts'
 import type { PlacementItem, PlacementNode, Requirement } from './types.ts'
 import { ZonePlan, type ZoneRequest } from './zones.ts'
-
-function canonicalRequirements(requirements: readonly Requirement[]): string {
-  return JSON.stringify(
-    requirements
-      .map(each =>
-        JSON.stringify([each.attribute, each.operator, [...each.values].sort(compareIds)])
-      )
-      .sort(compareIds)
-  )
-}
 
 function holds(requirement: Requirement, node: PlacementNode): boolean {
   const value = Object.hasOwn(node.attributes, requirement.attribute)
@@ -118,9 +108,7 @@ export class Groups {
   /** The group of the item; `fill` adds the present nodes to a new one. */
   enter(item: PlacementItem, fill: (group: Group) => void): Group {
     const plain = item.requirements.length === 0 && item.avoid.length === 0
-    const key = plain
-      ? ''
-      : `${canonicalRequirements(item.requirements)}${JSON.stringify([...new Set(item.avoid)].sort(compareIds))}`
+    const key = plain ? '' : canonicalRule(item)
     let group = this.#byKey.get(key)
     if (group === undefined) {
       group = new Group(key, item)
