@@ -3,6 +3,7 @@
  * host's disk; nothing that shoal did not make is touched.
  */
 import type { LeaveAnswer } from '../src/api/types.ts'
+import { ShoalError } from '../src/errors.ts'
 import type { Agent } from './agent/agent.ts'
 import type { AgentInput } from './agent/api.ts'
 import { EIGHTHS_FULL } from './agent/load-factor.ts'
@@ -46,11 +47,32 @@ function movable(agent: Agent): number {
   return count
 }
 
+/** Workloads whose local data is on this node and nowhere else, with their volumes. */
+function dataHere(agent: Agent): readonly string[] {
+  const found: string[] = []
+  for (const workload of agent.view.workloads.values()) {
+    const volumes = volumeNames(workload.record.spec)
+    const here = agent.view
+      .claims(workload.uid)
+      .some(claim => claim.node === agent.self && claim.record.ran)
+    if (!here || volumes.length === 0) continue
+    found.push(`${workload.key.slice('workload/'.length)} (${volumes.join(', ')})`)
+  }
+  return found.sort()
+}
+
 export async function leaveMesh(
   components: LeaveComponents,
   signal: AbortSignal
 ): Promise<LeaveAnswer> {
   const { agent, input, log } = components
+  const held = dataHere(agent)
+  if (held.length > 0) {
+    // Without us its claims would be forgotten, and it would start elsewhere on empty data.
+    throw new ShoalError('REFUSED', `this node holds the only data of ${held.join(', ')}`, {
+      hint: 'remove these workloads first (shoal rm), their volumes stay on this disk'
+    })
+  }
   const notes: string[] = []
   input({ kind: 'membership', command: { kind: 'phase', phase: 'draining' } })
   input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: EIGHTHS_FULL })
@@ -61,12 +83,6 @@ export async function leaveMesh(
   while (others && movable(agent) > 0 && !deadline.aborted) await sleep(POLL_MS, deadline)
   if (others && movable(agent) > 0) {
     notes.push(`${movable(agent)} replicas were stopped before another node had them healthy`)
-  }
-  for (const workload of agent.view.workloads.values()) {
-    const here = agent.view.claims(workload.uid).some(claim => claim.node === agent.self)
-    if (!workload.sticky || !here) continue
-    const volumes = volumeNames(workload.record.spec).join(', ')
-    notes.push(`data of ${workload.key.slice('workload/'.length)} stays here: ${volumes}`)
   }
   input({ kind: 'membership', command: { kind: 'leave' } })
   for (const runtime of components.runtimes.values()) {

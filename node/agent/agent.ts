@@ -29,6 +29,7 @@ import type {
   Refusal,
   Submission
 } from './api.ts'
+import { allocKey } from './claims.ts'
 import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Gate } from './gate.ts'
@@ -170,6 +171,16 @@ export class Agent {
 
   #adopt(runtimes: readonly RuntimeName[]): void {
     this.#evaluation.adopt(runtimes, this.#nowMs, (key, value) => this.#publish(key, value))
+  }
+
+  /** What stands of the last run is said under our new incarnation; the rest becomes void. */
+  #sayAgain(): void {
+    for (const uid of [...this.view.claimed()]) {
+      for (const { node, slot, record } of this.view.claims(uid)) {
+        if (node === this.self) this.#publish(allocKey(uid, slot), record)
+      }
+    }
+    this.#command({ kind: 'complete' })
   }
 
   #start(input: Extract<AgentInput, { kind: 'start' }>): void {
@@ -359,6 +370,7 @@ export class Agent {
     }
     if (verdict.first) {
       this.#adopt(this.#gate.observed)
+      this.#sayAgain()
       this.#event({ kind: 'ready' })
     }
     return true
