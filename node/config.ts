@@ -77,9 +77,9 @@ export async function settleMembership(options: DaemonOptions): Promise<Membersh
   if (hasMesh) {
     const own = await loadMesh(dataDir)
     if (own.meshId !== mesh.meshId) {
-      throw new ShoalError('CONFLICT', `this node belongs to mesh ${own.meshId} already`, {
+      throw new ShoalError('REFUSED', `this node belongs to mesh ${own.meshId} already`, {
         where: join(dataDir, MESH_FILE),
-        hint: 'run shoal leave first, or use another --data-dir'
+        hint: 'run shoal up and shoal leave first, or use another --data-dir'
       })
     }
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { codec } from '../gossip/codec.ts'
 import { membershipConfig } from '../gossip/core/membership/config.ts'
 import { readReplicationMessage } from '../gossip/core/replication/message.ts'
-import { MeshHost } from '../gossip/libp2p/host.ts'
+import { ListenError, MeshHost } from '../gossip/libp2p/host.ts'
 import type { LinkEvent } from '../gossip/libp2p/types.ts'
 import { createSealer } from '../gossip/signer.ts'
 import type { DaemonOptions } from '../src/api/daemon-flags.ts'
@@ -112,7 +112,7 @@ export class Daemon {
     this.#events = new EventLog({ now: () => new Date(this.#clock.wallMs()) }, { boot })
     this.#compose(boot)
     await this.#serve()
-    await this.#host.start()
+    await this.#listen()
     this.#driver.listen()
     const persisted = await this.#store.read('')
     this.#input({ kind: 'start', persisted, amnesiac: this.#store.amnesiac !== undefined })
@@ -135,6 +135,19 @@ export class Daemon {
     }
     this.#executor.start()
     log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses: announced }, 'listening')
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      await this.#host.start()
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error
+      throw new ShoalError('USAGE', error.message, {
+        where: '--listen',
+        hint: 'the port is taken, or the address is not of this host; choose another one',
+        cause: error
+      })
+    }
   }
 
   /** A planned stop of the daemon: workloads go on, nothing moves for a while. */

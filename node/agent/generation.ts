@@ -61,9 +61,3 @@ export function templateHash(spec: WorkloadSpec): string {
 export function generationOf(record: WorkloadRecord): string {
   return `${record.generation}.${templateHash(record.spec)}`
 }
-
-/** The number people see. */
-export function generationNumber(generation: string): number {
-  const number = Number.parseInt(generation, 10)
-  return Number.isSafeInteger(number) ? number : 0
-}

@@ -119,8 +119,8 @@ export class NodeBackend implements Backend {
   async remove(request: RemoveRequest, signal: AbortSignal): ReturnType<Backend['remove']> {
     const { operation, project, name } = request
     this.#mayWrite(false)
-    if (name !== undefined && this.#wasRemoved(project, name)) {
-      const notes = [`${project}/${name} was removed before`]
+    if (this.#wasRemoved(project, name)) {
+      const notes = [`${name === undefined ? project : `${project}/${name}`} was removed before`]
       return { operation, dryRun: false, changes: [], acks: { disks: 0, wanted: 0 }, notes }
     }
     const submission = { kind: 'remove' as const, project, name }
@@ -150,10 +150,14 @@ export class NodeBackend implements Backend {
     })
   }
 
-  #wasRemoved(project: string, name: string): boolean {
+  /** It was there, and nothing of it is left. */
+  #wasRemoved(project: string, name: string | undefined): boolean {
     const { agent } = this.#c.context
-    const entry = agent.replica.entry(`workload/${project}/${name}`)
-    return entry !== undefined && entry.current === undefined
+    const entries =
+      name === undefined
+        ? agent.replica.shared(`workload/${project}/`)
+        : [agent.replica.entry(`workload/${project}/${name}`)]
+    return entries.length > 0 && entries.every(entry => entry !== undefined && !entry.current)
   }
 
   #find(ref: WorkloadRef): WorkloadView {

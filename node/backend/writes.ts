@@ -139,7 +139,9 @@ export class Writes {
         pending:
           change.change === 'removed'
             ? []
-            : found.pending.map(pending => `${pending.count}: ${pending.reason}`)
+            : found.pending.flatMap(({ count, reason }) =>
+                Array.from({ length: count }, () => reason)
+              )
       }
     })
   }

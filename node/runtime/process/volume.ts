@@ -46,8 +46,18 @@ export function checkVolume(input: Pick<VolumeInput, 'project' | 'volume'>): voi
   }
 }
 
+/** Volumes being made: two slots of one volume that start together wait for one making. */
+const making = new Map<string, Promise<string>>()
+
 /** The volume's directory, made when it is new. Throws a permanent `RuntimeFailure`. */
-export async function ensureVolume(input: VolumeInput): Promise<string> {
+export function ensureVolume(input: VolumeInput): Promise<string> {
+  const path = join(input.root, input.project, input.volume.name)
+  const before = making.get(path) ?? makeVolume(input)
+  making.set(path, before)
+  return before.finally(() => making.delete(path))
+}
+
+async function makeVolume(input: VolumeInput): Promise<string> {
   const { root, owner, project, volume, account } = input
   const { name } = volume
   const path = join(root, project, name)
