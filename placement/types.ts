@@ -1,4 +1,4 @@
-/** Input and output of placement (`placement.md` C1). Everything a peer may decide on is in here. */
+/** Input and output of placement: everything a peer may decide on is in here. */
 
 export interface PlacementNode {
   readonly id: string

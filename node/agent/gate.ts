@@ -1,6 +1,6 @@
 /**
- * When a node may claim, start and stop: it has met its mesh, seen what its runtimes run, trusts its
- * store, knows what its peers know, and was not just woken from a pause.
+ * When a node may claim, start and stop: it has met its mesh, seen what its runtimes run, trusts
+ * its store, knows what its peers know, and was not just woken from a pause.
  */
 import type { RuntimeName } from '../../src/spec/workload.ts'
 import type { AgentConfig } from './config.ts'
