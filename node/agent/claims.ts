@@ -10,7 +10,7 @@
 import type { NodeId, Random } from '../../gossip/core/types.ts'
 import type { Instance } from '../reconcile/instance.ts'
 import type { AgentConfig } from './config.ts'
-import { duel, runBucket } from './duel.ts'
+import { duel, related, runBucket } from './duel.ts'
 import { isDraining, standingClaims } from './mapping.ts'
 import type { AllocationRecord } from './records.ts'
 import type { Claim, View, WorkloadView } from './view.ts'
@@ -115,7 +115,9 @@ class SlotDecider {
       return
     }
     if (mine.state === 'stopping') return
+    const givenUp = this.#in.view.abandoned(this.#in.uid, this.#slot, mine.claim)
     if (this.#in.workload === undefined) this.#orphaned(mine)
+    else if (givenUp) this.#release(mine, 'its data was given up')
     else if (this.#beaten(mine)) this.#release(mine, 'another copy runs longer')
     else if (isTarget) this.#keep(mine, this.#in.workload)
     else this.#leave(mine, this.#in.workload)
@@ -172,6 +174,10 @@ class SlotDecider {
 
   /** A claim that has not started: its turn may have come. */
   #advance(mine: AllocationRecord): void {
+    // Another copy of our data runs, or may: it says when ours is to go, or goes itself.
+    if (mine.ran && this.#rivals.some(rival => rival.record.ran && !related(mine, rival.record))) {
+      return
+    }
     const moves = this.#rivals.some(rival => !isDraining(this.#in.view, rival.node))
     if (mine.paced && moves && !this.#waited(this.#in.config.stableAfterMs)) return
     if (!this.#in.fits()) {
@@ -219,13 +225,16 @@ class SlotDecider {
     const wanted = workload.record.spec.replicas
     if (this.#target === undefined) {
       if (this.#in.targets.size >= wanted) return this.#release(mine, 'surplus')
-      if (mine.state === 'claimed' || (mine.state === 'failed' && !mine.ran)) {
+      const holds = mine.ran && (mine.state === 'failed' || workload.sticky)
+      if (!ACTIVE.has(mine.state) && mine.state !== 'starting' && !holds) {
         return this.#release(mine, 'has no seat')
       }
       return
     }
-    if (mine.state === 'claimed' || mine.state === 'failed' || (idle && !workload.sticky)) {
-      if (mine.state !== 'starting') return this.#release(mine, 'its seat moved')
+    // What does not run loses nothing; only data waits where it is, while nobody has the slot.
+    const waits = workload.sticky && mine.ran && this.#rivals.length === 0
+    if (mine.state === 'claimed' || mine.state === 'failed' || (idle && !waits)) {
+      return this.#release(mine, 'its seat moved')
     }
     const successor = this.#rivals.find(rival => rival.node === this.#target)
     if (successor === undefined) return
@@ -252,8 +261,11 @@ class SlotDecider {
     if (!ACTIVE.has(mine.state)) return mine
     let record = mine
     for (const rival of this.#rivals) {
-      if (!ACTIVE.has(rival.record.state) || related(mine, rival.record)) continue
-      if (this.#fight(mine, rival, workload) === 'win') {
+      if (related(mine, rival.record)) continue
+      const { state, ran } = rival.record
+      const idle = state === 'claimed' && ran && rival.node === this.#target
+      if (!ACTIVE.has(state) && !idle) continue
+      if (idle || this.#fight(mine, rival, workload) === 'win') {
         this.#memory.pinnedSinceMs = this.#in.nowMs
         record = { ...record, pinned: true, beats: [...record.beats, rival.record.claim] }
       }
@@ -384,14 +396,4 @@ class SlotDecider {
   #due(afterMs: number): void {
     this.#out.dueMs = Math.min(this.#out.dueMs, Math.max(1, afterMs))
   }
-}
-
-/** One of the two knows of the other: a handover or a settled duel, not a new duplicate. */
-function related(mine: AllocationRecord, theirs: AllocationRecord): boolean {
-  return (
-    mine.replaces.includes(theirs.claim) ||
-    theirs.replaces.includes(mine.claim) ||
-    mine.beats.includes(theirs.claim) ||
-    theirs.beats.includes(mine.claim)
-  )
 }

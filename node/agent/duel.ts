@@ -66,3 +66,13 @@ export function duel(input: DuelInput): DuelVerdict {
       return difference > 0 ? 'win' : 'lose'
   }
 }
+
+/** One of the two knows of the other: a handover or a settled duel, not a new duplicate. */
+export function related(mine: AllocationRecord, theirs: AllocationRecord): boolean {
+  return (
+    mine.replaces.includes(theirs.claim) ||
+    theirs.replaces.includes(mine.claim) ||
+    mine.beats.includes(theirs.claim) ||
+    theirs.beats.includes(mine.claim)
+  )
+}

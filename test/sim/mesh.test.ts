@@ -1,6 +1,6 @@
 import { equal, ok } from 'uvu/assert'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
-import { spec } from '../helpers/agent.ts'
+import { DATA_VOLUME, spec } from '../helpers/agent.ts'
 import { suite } from '../helpers/suite.ts'
 import { World } from './world.ts'
 
@@ -157,10 +157,7 @@ test('a host that joins recreates nothing, and moves come one by one later', asy
 
 test('local data waits for its node, and is released only by abandoning it', async () => {
   const world = await mesh(3)
-  const volumes = [
-    { kind: 'volume', name: 'data', target: '/data', readOnly: false, shared: false } as const
-  ]
-  await deploy(world, 'n0', { replicas: 1, volumes, partition: 'manual' })
+  await deploy(world, 'n0', { replicas: 1, volumes: [DATA_VOLUME], partition: 'manual' })
   await world.until('running', 5_000, () => exact(world, 1, ids(world)))
   await world.run(2_000)
   const home = world.running('web')[0]?.node ?? ''
@@ -173,6 +170,51 @@ test('local data waits for its node, and is released only by abandoning it', asy
   const answer = await world.submit(at, abandon)
   ok(answer.ok, JSON.stringify(answer))
   await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
+})
+
+test('data that was given up is not started again by the host that returns', async () => {
+  const world = await mesh(3)
+  await deploy(world, 'n0', { replicas: 1, volumes: [DATA_VOLUME], partition: 'manual' })
+  await world.until('running', 5_000, () => exact(world, 1, ids(world)))
+  await world.run(2_000)
+  const home = world.running('web')[0]?.node ?? ''
+  const rest = ids(world).filter(id => id !== home)
+  const runs = (): number[] => [...world.node(home).engine.entries.values()].map(one => one.run)
+  equal(runs(), [1])
+  world.node(home).kill(true)
+  await world.run(10_000)
+  const abandon = { kind: 'abandon', volume: 'data', project: undefined, slot: undefined } as const
+  await world.submit(rest[0] ?? '', abandon)
+  await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
+  world.node(home).start([])
+  await world.run(15_000)
+  ok(exact(world, 1, rest))
+  equal(
+    runs().filter(run => run > 1),
+    [],
+    'its old copy was never started again'
+  )
+})
+
+test('data that was given up is not started again by the host that returns with it', async () => {
+  const world = await mesh(3)
+  await deploy(world, 'n0', { replicas: 1, volumes: [DATA_VOLUME], partition: 'manual' })
+  await world.until('running', 5_000, () => exact(world, 1, ids(world)))
+  await world.run(2_000)
+  const home = world.running('web')[0]?.node ?? ''
+  const rest = ids(world).filter(id => id !== home)
+  world.node(home).kill(true)
+  await world.run(10_000)
+  const abandon = { kind: 'abandon', volume: 'data', project: undefined, slot: undefined } as const
+  ok((await world.submit(rest[0] ?? '', abandon)).ok)
+  await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
+  await world.run(2_000)
+  world.node(home).start([])
+  await world.until('one view', 5_000, () => world.agree(ids(world)))
+  for (let step = 0; step < 500; step++) {
+    await world.run(20)
+    ok(exact(world, 1, rest), 'its old copy started')
+  }
 })
 
 test('a removed workload stops everywhere, also where its owner was away', async () => {

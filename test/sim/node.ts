@@ -124,8 +124,8 @@ export class SimNode implements Endpoint {
     this.#queue = []
     if (withHost) {
       this.#host = false
+      // As on a real host: ended containers are still there when the engine comes back.
       this.engine.crash()
-      for (const id of [...this.engine.entries.keys()]) this.engine.entries.delete(id)
     }
     this.#c.network.died(this.id, withHost)
   }

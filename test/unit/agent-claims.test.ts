@@ -10,7 +10,7 @@ import { DEFAULT_AGENT_CONFIG as CONFIG } from '../../node/agent/config.ts'
 import type { AllocationRecord } from '../../node/agent/records.ts'
 import type { View } from '../../node/agent/view.ts'
 import type { Instance } from '../../node/reconcile/instance.ts'
-import { allocation, instance, mark, member, spec, viewOf } from '../helpers/agent.ts'
+import { allocation, DATA_VOLUME, instance, mark, member, spec, viewOf } from '../helpers/agent.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('agent: claims')
@@ -205,6 +205,36 @@ test('the loser of a duel stops only when the winner has said so and is healthy'
   equal(one.mine(0)?.state, 'stopping')
 })
 
+test('a copy whose data was given up goes at once, also where it would be chosen again', () => {
+  for (const target of ['a', 'b']) {
+    const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
+    one.claim('a', 0)
+    one.targets.set(0, target)
+    const value = { claims: ['c-a-0'] }
+    one.view.setShared({ key: 'abandon/u0/0', uid: 'x', value, losers: [], conflicts: 0 })
+    one.decide(0)
+    equal(one.mine(0)?.state, 'stopping')
+  }
+})
+
+test('an ended copy is not restarted to fight a running one for the slot', () => {
+  const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
+  one.claim('a', 0)
+  one.instances.set(0, instance(mark('u0', 0, one.generation), { state: 'exited' }))
+  one.claim('b', 0)
+  one.targets.set(0, 'b')
+  one.decide(0)
+  equal(one.mine(0)?.state, 'stopping')
+})
+
+test('an ended copy with data waits where it is while nobody else has the slot', () => {
+  const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
+  one.claim('a', 0)
+  one.targets.set(0, 'b')
+  one.decide(0)
+  equal(one.mine(0)?.state, 'healthy')
+})
+
 test('a changed template rolls in slot order, and stops at the first failure', () => {
   const one = side(3)
   for (const [slot, node] of [
@@ -322,6 +352,42 @@ test('a pin that a duel left is released after it was stable, by the pacing of m
   equal(one.mine(0)?.pinned, true)
   one.decide(10_000)
   equal([one.mine(0)?.pinned, one.mine(0)?.state], [false, 'healthy'])
+})
+
+const DATA = { volumes: [DATA_VOLUME], partition: 'manual' } as const
+
+test('idle data waits while another copy of its slot runs, and goes when that one says so', () => {
+  const one = side(1, DATA)
+  one.targets.set(0, 'a')
+  one.claim('a', 0, { state: 'claimed' })
+  one.claim('b', 0)
+  one.decide(0)
+  one.decide(10_000)
+  equal(one.mine(0)?.state, 'claimed', 'two copies of one data set never run for a duel')
+  one.claim('b', 0, { beats: ['c-a-0'] })
+  one.decide(10_010)
+  equal(one.mine(0)?.state, 'stopping')
+})
+
+test('a running copy wins at once against idle data that placement prefers', () => {
+  const one = side(1, DATA)
+  one.targets.set(0, 'b')
+  one.claim('a', 0)
+  one.runs(0)
+  one.claim('b', 0, { state: 'claimed' })
+  one.decide(0)
+  equal(one.mine(0)?.beats, ['c-b-0'])
+  equal(one.mine(0)?.state, 'healthy')
+})
+
+test('idle data without a seat keeps its claim; given up, it goes when its seat is elsewhere', () => {
+  const one = side(1, DATA)
+  one.claim('a', 0, { state: 'claimed' })
+  one.decide(0)
+  equal(one.mine(0)?.state, 'claimed')
+  one.targets.set(0, 'b')
+  one.decide(10)
+  equal(one.mine(0)?.state, 'stopping')
 })
 
 test.run()
