@@ -120,6 +120,8 @@ export class Judge {
     )
     const lacking = target.replicas - right.size
     while (open.length < lacking) open.push(undefined)
+    // Which copies are too many is the nodes' to say: slot numbers need not end at the count.
+    for (let surplus = -lacking; surplus > 0; surplus--) open.push(undefined)
     return open
   }
 
@@ -142,7 +144,7 @@ export class Judge {
 }
 
 function isRight(one: AllocationView, target: Target): boolean {
-  if (one.slot >= target.replicas || one.generation !== target.generation) return false
+  if (one.generation !== target.generation) return false
   return one.state === 'healthy' || (one.state === 'failed' && COMPLETED.test(one.reason))
 }
 

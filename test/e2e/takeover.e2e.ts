@@ -171,12 +171,18 @@ test('a host that returns runs nothing twice and moves nothing at once', async (
 test('scale changes the count, and keeps what can be kept', async () => {
   const opened = await bed.get()
   const { client } = opened.host(2).daemon
-  const before = new Set(identity(await opened.replicas(...WEB)))
-  await client.must(['scale', 'shop/web=10'])
-  const more = await opened.settled(WEB, 10)
-  equal(identity(more).filter(row => before.has(row)).length, REPLICAS)
-  await client.must(['scale', 'shop/web=3'])
-  equal((await opened.settled(WEB, 3)).length, 3)
+  // A project of its own: after the deaths before this, paced moves of the other are still due.
+  const count = ['count', 'web'] as const
+  const file = composeFile(opened, 'count', webService(4))
+  await client.must(['deploy', '-f', file, '-p', 'count', '--timeout', '30s'])
+  const before = new Set(identity(await opened.settled(count, 4)))
+  await client.must(['scale', 'count/web=7'])
+  const more = await opened.settled(count, 7)
+  equal(identity(more).filter(row => before.has(row)).length, 4)
+  await client.must(['scale', 'count/web=3'])
+  equal((await opened.settled(count, 3)).length, 3)
+  await client.must(['rm', 'count', '-y'])
+  await opened.settled(count, 0)
 })
 
 test('rm stops what is ours and touches nothing else', async () => {

@@ -172,30 +172,6 @@ test('local data waits for its node, and is released only by abandoning it', asy
   await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
 })
 
-test('data that was given up is not started again by the host that returns', async () => {
-  const world = await mesh(3)
-  await deploy(world, 'n0', { replicas: 1, volumes: [DATA_VOLUME], partition: 'manual' })
-  await world.until('running', 5_000, () => exact(world, 1, ids(world)))
-  await world.run(2_000)
-  const home = world.running('web')[0]?.node ?? ''
-  const rest = ids(world).filter(id => id !== home)
-  const runs = (): number[] => [...world.node(home).engine.entries.values()].map(one => one.run)
-  equal(runs(), [1])
-  world.node(home).kill(true)
-  await world.run(10_000)
-  const abandon = { kind: 'abandon', volume: 'data', project: undefined, slot: undefined } as const
-  await world.submit(rest[0] ?? '', abandon)
-  await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
-  world.node(home).start([])
-  await world.run(15_000)
-  ok(exact(world, 1, rest))
-  equal(
-    runs().filter(run => run > 1),
-    [],
-    'its old copy was never started again'
-  )
-})
-
 test('data that was given up is not started again by the host that returns with it', async () => {
   const world = await mesh(3)
   await deploy(world, 'n0', { replicas: 1, volumes: [DATA_VOLUME], partition: 'manual' })

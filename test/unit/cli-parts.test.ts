@@ -38,6 +38,11 @@ test('done is every slot healthy at the new generation, and nothing besides', ()
   equal(kinds([[0, [a, b, allocationView(1, elsewhere)]]]), ['waiting'])
 })
 
+test('after a scale-down any slot numbers are right, as long as the count is', () => {
+  equal(kinds([[0, [allocationView(1), allocationView(5)]]]), ['done'])
+  equal(kinds([[0, [allocationView(1), allocationView(3), allocationView(5)]]]), ['waiting'])
+})
+
 test('no replicas wanted is done when none is left', () => {
   const none = { ...WEB, replicas: 0 }
   equal(kinds([[0, []]], none), ['done'])
