@@ -6,6 +6,7 @@
 import type { NodeId, Random } from '../../gossip/core/types.ts'
 import type { RuntimeName } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
+import type { Instance } from '../reconcile/instance.ts'
 import type { AgentEvent } from './api.ts'
 import { allocKey, decide, type SlotMemory } from './claims.ts'
 import type { AgentConfig } from './config.ts'
@@ -61,10 +62,11 @@ export class Evaluation {
       const sticky = view.workloads.get(uid)?.sticky === true
       for (const claim of view.claims(uid)) {
         if (claim.node !== self || !runtimes.includes(claim.record.runtime)) continue
-        if (slots.instance(uid, claim.slot, nowMs) !== undefined) continue
-        // Its data is here: the slot waits for us, and starts again.
-        if (sticky && claim.record.ran) continue
-        publish(allocKey(uid, claim.slot), null)
+        const instance = slots.instance(uid, claim.slot, nowMs)
+        // Its data is here: the slot waits for us. But it does not run, and must not say so.
+        if (sticky && claim.record.ran) {
+          if (ended(claim.record, instance)) publish(allocKey(uid, claim.slot), idle(claim.record))
+        } else if (instance === undefined) publish(allocKey(uid, claim.slot), null)
       }
     }
     for (const uid of view.workloads.keys()) view.dirty.uids.add(uid)
@@ -255,4 +257,16 @@ export class Evaluation {
     const { project, workload, state, reason } = record
     result.events.push({ kind: 'allocation', project, workload, slot, state, reason })
   }
+}
+
+const LIVES: ReadonlySet<string> = new Set(['starting', 'running', 'healthy'])
+
+/** The record is of a copy that runs no more. */
+function ended(record: AllocationRecord, instance: Instance | undefined): boolean {
+  return LIVES.has(record.state) && (instance === undefined || instance.state === 'exited')
+}
+
+/** A claim that holds its data and waits for its turn to start. */
+function idle(record: AllocationRecord): AllocationRecord {
+  return { ...record, state: 'claimed', reason: '', instance: '', health: 'none', startedAt: '' }
 }
