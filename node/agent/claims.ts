@@ -7,56 +7,12 @@
  * Invariant: a copy that runs is released only when its slot is surplus, its workload is gone, or
  * another copy of the same slot is healthy (or both cannot fit).
  */
-import type { NodeId, Random } from '../../gossip/core/types.ts'
-import type { Instance } from '../reconcile/instance.ts'
-import type { AgentConfig } from './config.ts'
-import { duel, related, runBucket } from './duel.ts'
+import type { NodeId } from '../../gossip/core/types.ts'
+import type { DecideInput, Decision, SlotMemory } from './decision.ts'
+import { DuelWords, duel, related, runBucket } from './duel.ts'
 import { isDraining, standingClaims } from './mapping.ts'
 import type { AllocationRecord } from './records.ts'
-import type { Claim, View, WorkloadView } from './view.ts'
-
-/** What outlives one evaluation of a slot. Times are of the agent's clock. */
-export interface SlotMemory {
-  /** Since when the slot has been ours without interruption. */
-  targetSinceMs?: number
-  /** Since when a successor has waited for room that our copy takes. */
-  roomSinceMs?: number
-  readonly duelSinceMs: Map<string, number>
-  pinnedSinceMs?: number
-  orphanSinceMs?: number
-}
-
-export interface DecideInput {
-  readonly self: NodeId
-  readonly nowMs: number
-  readonly config: AgentConfig
-  readonly random: Random
-  readonly view: View
-  readonly uid: string
-  /** Undefined when the workload is unknown or was removed. */
-  readonly workload: WorkloadView | undefined
-  /** Its uid was removed for good. */
-  readonly removed: boolean
-  /** Slot -> node, as placement and the claims of the view give it. */
-  readonly targets: ReadonlyMap<number, NodeId>
-  /** Takeover order of the workload, best first. */
-  readonly rank: readonly NodeId[]
-  readonly memory: Map<number, SlotMemory>
-  /** The instance seen for a slot, running or not. */
-  instance(slot: number): Instance | undefined
-  /** True when one more copy fits beside what is on this node now. */
-  fits(): boolean
-  /** 0: may start now (and counts it); else how long to wait. */
-  takeoverWaitMs(): number
-  moveWaitMs(): number
-}
-
-export interface Decision {
-  /** Owner record key -> new value; `null` deletes. */
-  readonly publish: Map<string, unknown>
-  /** Look again after so long even if nothing changes; Infinity when only an event matters. */
-  dueMs: number
-}
+import type { Claim, WorkloadView } from './view.ts'
 
 const ACTIVE: ReadonlySet<string> = new Set(['running', 'healthy'])
 
@@ -77,11 +33,22 @@ export function decide(input: DecideInput): Decision {
   for (const claim of input.view.claims(input.uid)) {
     if (claim.node === input.self) slots.add(claim.slot)
   }
+  withdrawWords(input, decision)
   for (const slot of input.memory.keys()) if (!slots.has(slot)) input.memory.delete(slot)
   for (const slot of [...slots].sort((a, b) => a - b)) {
     new SlotDecider(input, decision, standing, slot).run()
   }
   return decision
+}
+
+/** Our word about a claim goes with that claim, or with ours. */
+function withdrawWords(input: DecideInput, decision: Decision): void {
+  const claims = new Set(input.view.claims(input.uid).map(claim => claim.record.claim))
+  for (const [slot, { words }] of input.memory) {
+    for (const theirs of words.withdraw(claim => claims.has(claim))) {
+      decision.publish.set(duelKey(input.uid, slot, theirs), null)
+    }
+  }
 }
 
 class SlotDecider {
@@ -98,7 +65,7 @@ class SlotDecider {
     this.#in = input
     this.#out = decision
     this.#slot = slot
-    this.#memory = input.memory.get(slot) ?? { duelSinceMs: new Map() }
+    this.#memory = input.memory.get(slot) ?? { words: new DuelWords() }
     input.memory.set(slot, this.#memory)
     this.#mine = input.view.claim(input.uid, slot, input.self)
     this.#target = input.targets.get(slot)
@@ -141,7 +108,7 @@ class SlotDecider {
       .claims(uid)
       .filter(claim => claim.slot === this.#slot)
       .map(claim => claim.record.sequence)
-    const ready = !paced && this.#in.fits()
+    const ready = !paced && this.#in.fits(this.#slot)
     return {
       project: workload.record.spec.project,
       workload: workload.record.spec.name,
@@ -180,7 +147,7 @@ class SlotDecider {
     }
     const moves = this.#rivals.some(rival => !isDraining(this.#in.view, rival.node))
     if (mine.paced && moves && !this.#waited(this.#in.config.stableAfterMs)) return
-    if (!this.#in.fits()) {
+    if (!this.#in.fits(this.#slot)) {
       if (mine.reason !== 'waits for room') this.#publish({ ...mine, reason: 'waits for room' })
       return this.#due(1_000)
     }
@@ -276,11 +243,11 @@ class SlotDecider {
   #fight(mine: AllocationRecord, rival: Claim, workload: WorkloadView): 'win' | 'lose' | 'wait' {
     const { view, uid, self, nowMs, config } = this.#in
     const theirs = rival.record.claim
-    const sinceMs = this.#memory.duelSinceMs.get(theirs)
+    const sinceMs = this.#memory.words.sinceMs(mine.claim, theirs)
     if (sinceMs === undefined) {
       const bucket = runBucket(this.#in.instance(this.#slot)?.runningMs ?? 0)
       this.#out.publish.set(duelKey(uid, this.#slot, theirs), { mine: mine.claim, theirs, bucket })
-      this.#memory.duelSinceMs.set(theirs, nowMs)
+      this.#memory.words.say(mine.claim, theirs, nowMs)
       this.#due(config.duelSilenceMs)
       return 'wait'
     }

@@ -76,3 +76,27 @@ export function related(mine: AllocationRecord, theirs: AllocationRecord): boole
     theirs.beats.includes(mine.claim)
   )
 }
+
+/** The words that we have said in duels about one slot, by rival. */
+export class DuelWords {
+  readonly #said = new Map<string, { readonly mine: string; readonly sinceMs: number }>()
+
+  /** Since when our word for this pair of claims stands, or undefined. */
+  sinceMs(mine: string, theirs: string): number | undefined {
+    const said = this.#said.get(theirs)
+    return said?.mine === mine ? said.sinceMs : undefined
+  }
+
+  say(mine: string, theirs: string, nowMs: number): void {
+    this.#said.set(theirs, { mine, sinceMs: nowMs })
+  }
+
+  /** Takes back what is said about claims that are not there any more; returns those rivals. */
+  withdraw(visible: (claim: string) => boolean): readonly string[] {
+    const gone = [...this.#said]
+      .filter(([theirs, { mine }]) => !visible(theirs) || !visible(mine))
+      .map(([theirs]) => theirs)
+    for (const theirs of gone) this.#said.delete(theirs)
+    return gone
+  }
+}

@@ -8,8 +8,9 @@ import type { RuntimeName } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
 import type { Instance } from '../reconcile/instance.ts'
 import type { AgentEvent } from './api.ts'
-import { allocKey, decide, type SlotMemory } from './claims.ts'
+import { allocKey, decide } from './claims.ts'
 import type { AgentConfig } from './config.ts'
+import type { SlotMemory } from './decision.ts'
 import { standingClaims } from './mapping.ts'
 import { NoClaims } from './no-claims.ts'
 import type { Pacing } from './pacing.ts'
@@ -63,10 +64,12 @@ export class Evaluation {
       for (const claim of view.claims(uid)) {
         if (claim.node !== self || !runtimes.includes(claim.record.runtime)) continue
         const instance = slots.instance(uid, claim.slot, nowMs)
-        // Its data is here: the slot waits for us. But it does not run, and must not say so.
-        if (sticky && claim.record.ran) {
-          if (ended(claim.record, instance)) publish(allocKey(uid, claim.slot), idle(claim.record))
-        } else if (instance === undefined) publish(allocKey(uid, claim.slot), null)
+        const holds = instance !== undefined || (sticky && claim.record.ran)
+        if (!holds) publish(allocKey(uid, claim.slot), null)
+        // What it was made of, or its data, is here. But it does not run, and must not say so.
+        else if (ended(claim.record, instance)) {
+          publish(allocKey(uid, claim.slot), idle(claim.record))
+        }
       }
     }
     for (const uid of view.workloads.keys()) view.dirty.uids.add(uid)
@@ -161,14 +164,14 @@ export class Evaluation {
       rank: workload === undefined ? [] : placing.rank(workload.item),
       memory,
       instance: slot => slots.instance(uid, slot, nowMs),
-      fits: () => workload === undefined || this.#fits(workload),
+      fits: slot => workload === undefined || this.#fits(workload, slot),
       takeoverWaitMs: () => pacing.takeoverWaitMs(nowMs),
       moveWaitMs: () => pacing.moveWaitMs(nowMs)
     })
   }
 
-  /** Whether one more copy fits beside what takes room here now, leaving copies included. */
-  #fits(workload: WorkloadView): boolean {
+  /** Whether a copy fits beside what else takes room here now, leaving copies included. */
+  #fits(workload: WorkloadView, slot: number): boolean {
     const { view, slots, self } = this.#c
     const { cpuMillis, memoryMiB } = workload.record.spec.resources
     if (cpuMillis === 0 && memoryMiB === 0) return true
@@ -176,7 +179,7 @@ export class Evaluation {
     if (info === undefined) return false
     let cpu = cpuMillis
     let memory = memoryMiB
-    for (const { uid, count } of slots.held()) {
+    for (const { uid, count } of slots.held(slotKey(workload.uid, slot))) {
       const resources = view.workloads.get(uid)?.record.spec.resources
       cpu += (resources?.cpuMillis ?? 0) * count
       memory += (resources?.memoryMiB ?? 0) * count
@@ -266,7 +269,7 @@ function ended(record: AllocationRecord, instance: Instance | undefined): boolea
   return LIVES.has(record.state) && (instance === undefined || instance.state === 'exited')
 }
 
-/** A claim that holds its data and waits for its turn to start. */
+/** A claim that keeps its slot and waits for its turn to start. */
 function idle(record: AllocationRecord): AllocationRecord {
   return { ...record, state: 'claimed', reason: '', instance: '', health: 'none', startedAt: '' }
 }

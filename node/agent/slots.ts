@@ -115,12 +115,14 @@ export class Slots {
     return this.#ofUid.get(uid) ?? []
   }
 
-  /** How many copies of each workload take room here now: instances and starts under way. */
-  *held(): Iterable<{ readonly uid: string; readonly count: number }> {
+  /** How many copies of each workload take room here now: instances and starts under way.
+   * `except`: the slot that asks. */
+  *held(except: string): Iterable<{ readonly uid: string; readonly count: number }> {
     for (const [uid, slots] of this.#ofUid) {
       let count = 0
       for (const slot of slots) {
-        const run = this.#runs.get(slotKey(uid, slot))
+        const key = slotKey(uid, slot)
+        const run = key === except ? undefined : this.#runs.get(key)
         if (run !== undefined && (run.instances.length > 0 || run.inflight !== undefined))
           count += 1
       }

@@ -88,7 +88,7 @@ export class View {
   readonly #claims = new Map<string, Map<string, Claim>>()
   readonly #failed = new Map<string, Map<NodeId, records.FailedRecord>>()
   readonly #noClaims = new Map<string, Map<string, NoClaim>>()
-  readonly #duels = new Map<string, records.DuelRecord>()
+  readonly #duels = new Map<string, Map<string, records.DuelRecord>>()
   readonly #abandoned = new Map<string, ReadonlySet<string>>()
 
   constructor(components: { readSpec: (value: unknown) => WorkloadSpec | undefined }) {
@@ -141,7 +141,10 @@ export class View {
   }
 
   duel(uid: string, slot: number, mine: string, theirs: string): records.DuelRecord | undefined {
-    return this.#duels.get(`${uid}/${slot}/${mine}/${theirs}`)
+    for (const word of this.#duels.get(`${uid}/${slot}`)?.values() ?? []) {
+      if (word.mine === mine && word.theirs === theirs) return word
+    }
+    return undefined
   }
 
   abandoned(uid: string, slot: number, claim: string): boolean {
@@ -181,7 +184,7 @@ export class View {
         this.#setNoClaim(node, uid, Number(slot), value)
         break
       case 'duel':
-        this.#setDuel(uid, slot, rival, value)
+        this.#setDuel(node, { uid, slot, rival }, value)
         break
       default:
         this.invalidCount += 1
@@ -248,15 +251,16 @@ export class View {
     this.#workloadChanged(uid)
   }
 
-  #setDuel(uid: string, slot: string, rival: string, value: unknown): void {
-    if (records.isDuelRecord(value))
-      this.#duels.set(`${uid}/${slot}/${value.mine}/${value.theirs}`, value)
-    else if (value === null) {
-      // The deleted value is not at hand: drop every duel of that slot against that rival.
-      for (const [key, duel] of this.#duels) {
-        if (key.startsWith(`${uid}/${slot}/`) && duel.theirs === rival) this.#duels.delete(key)
-      }
-    }
+  #setDuel(
+    writer: NodeId,
+    of: { readonly uid: string; readonly slot: string; readonly rival: string },
+    value: unknown
+  ): void {
+    const { uid, slot, rival } = of
+    const words = this.#inner(this.#duels, `${uid}/${slot}`)
+    if (records.isDuelRecord(value)) words.set(`${writer}/${rival}`, value)
+    else words.delete(`${writer}/${rival}`)
+    if (words.size === 0) this.#duels.delete(`${uid}/${slot}`)
     this.dirty.uids.add(uid)
   }
 

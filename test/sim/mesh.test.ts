@@ -193,6 +193,23 @@ test('data that was given up is not started again by the host that returns with 
   }
 })
 
+test('a host that returns with ended copies starts none that runs elsewhere by now', async () => {
+  const world = await mesh(3)
+  await deploy(world, 'n0', { replicas: 6 })
+  await world.until('6 running', 5_000, () => exact(world, 6, ids(world)))
+  await world.run(2_000)
+  world.node('n2').kill(true)
+  await world.until('all elsewhere', 8_000, () => exact(world, 6, ['n0', 'n1']))
+  await deploy(world, 'n0', { replicas: 6, env: { VERSION: '2' } })
+  await world.run(15_000)
+  const before = world.running('web')
+  world.node('n2').start([])
+  for (let step = 0; step < 400; step++) {
+    await world.run(20)
+    equal(world.running('web'), before)
+  }
+})
+
 test('a removed workload stops everywhere, also where its owner was away', async () => {
   const world = await mesh(3)
   await deploy(world, 'n0', { replicas: 6 })

@@ -1,12 +1,8 @@
 import { equal, ok } from 'uvu/assert'
 import { SeededRandom } from '../../gossip/core/random.ts'
-import {
-  type DecideInput,
-  type Decision,
-  decide,
-  type SlotMemory
-} from '../../node/agent/claims.ts'
+import { decide } from '../../node/agent/claims.ts'
 import { DEFAULT_AGENT_CONFIG as CONFIG } from '../../node/agent/config.ts'
+import type { DecideInput, Decision, SlotMemory } from '../../node/agent/decision.ts'
 import type { AllocationRecord } from '../../node/agent/records.ts'
 import type { View } from '../../node/agent/view.ts'
 import type { Instance } from '../../node/reconcile/instance.ts'
@@ -388,6 +384,35 @@ test('idle data without a seat keeps its claim; given up, it goes when its seat 
   one.targets.set(0, 'b')
   one.decide(10)
   equal(one.mine(0)?.state, 'stopping')
+})
+
+test('a duel goes on when one of the two claims is renewed meanwhile', () => {
+  const one = side()
+  one.claim('a', 0)
+  one.runs(0)
+  one.claim('b', 0)
+  one.targets.set(0, 'a')
+  one.decide(0)
+  one.claim('a', 0, { claim: 'later' })
+  one.decide(10)
+  ok(one.view.duel('u0', 0, 'later', 'c-b-0') !== undefined, 'said again for the new claim')
+  one.decide(20 + CONFIG.duelSilenceMs)
+  equal(one.mine(0)?.beats, ['c-b-0'])
+})
+
+test('a word in a duel is taken back with the claim it was about, and only that word', () => {
+  const one = side()
+  one.claim('a', 0)
+  one.runs(0)
+  one.claim('b', 0)
+  one.targets.set(0, 'a')
+  one.decide(0)
+  one.view.setOwn('c', 'duel/u0/0/c-b-0', { mine: 'c-c-0', theirs: 'c-b-0', bucket: 2 })
+  equal(one.decide(10).publish.has('duel/u0/0/c-b-0'), false)
+  one.view.setOwn('b', 'alloc/u0/0', null)
+  equal(one.decide(20).publish.get('duel/u0/0/c-b-0'), null)
+  equal(one.view.duel('u0', 0, 'c-a-0', 'c-b-0'), undefined)
+  ok(one.view.duel('u0', 0, 'c-c-0', 'c-b-0') !== undefined)
 })
 
 test.run()
