@@ -196,6 +196,8 @@ class SlotDecider {
       if (!ACTIVE.has(mine.state) && mine.state !== 'starting' && !holds) {
         return this.#release(mine, 'has no seat')
       }
+      // The pin of a duel is no ground to wait for room here: the pure answer may move the slot.
+      if (mine.pinned && !workload.sticky) this.#publish({ ...mine, pinned: false })
       return
     }
     // What does not run loses nothing; only data waits where it is, while nobody has the slot.

@@ -15,6 +15,7 @@ import {
   DEFAULT_BALANCE_MEMORY_MIB,
   type WorkloadSpec
 } from '../../src/spec/workload.ts'
+import type { NodeInfo } from './records.ts'
 import { type Claim, itemOf, type View, type WorkloadView } from './view.ts'
 
 /** What mapping reads of a view; a forecast lays changed workloads over a real one. */
@@ -40,6 +41,18 @@ const MEMORY_PERCENT_MAX = 90
 export function nodeInput(view: MappingView, id: NodeId): PlacementNode | undefined {
   const info = view.infos.get(id)
   if (info === undefined || !view.living(id)) return undefined
+  return {
+    id,
+    cpuMillis: info.cpuMillis,
+    memoryMiB: Math.floor((info.memoryMiB * MEMORY_PERCENT_MAX) / 100),
+    eighths: view.loads.get(id)?.eighths ?? 8,
+    zone: info.zone,
+    attributes: attributesOf(id, info),
+    schedulable: !isDraining(view, id)
+  }
+}
+
+function attributesOf(id: NodeId, info: NodeInfo): Readonly<Record<string, string>> {
   const attributes: Record<string, string> = {
     'node.id': id,
     'node.name': info.name,
@@ -49,15 +62,7 @@ export function nodeInput(view: MappingView, id: NodeId): PlacementNode | undefi
   }
   for (const [key, value] of Object.entries(info.labels)) attributes[`node.labels.${key}`] = value
   for (const runtime of info.runtimes) attributes[`runtime.${runtime}`] = 'true'
-  return {
-    id,
-    cpuMillis: info.cpuMillis,
-    memoryMiB: Math.floor((info.memoryMiB * MEMORY_PERCENT_MAX) / 100),
-    eighths: view.loads.get(id)?.eighths ?? 8,
-    zone: info.zone,
-    attributes,
-    schedulable: !isDraining(view, id)
-  }
+  return attributes
 }
 
 /** Keeps what is pinned by data, gets nothing new, hands over the rest. */
@@ -79,6 +84,17 @@ function requirementsOf(spec: WorkloadSpec): readonly Requirement[] {
     })
   )
   return [needs, ...asked]
+}
+
+/** Whether the spec may run on a node at all, whatever room it has. */
+function allows(view: MappingView, spec: WorkloadSpec, node: NodeId): boolean {
+  const info = view.infos.get(node)
+  if (info === undefined) return false
+  const attributes = attributesOf(node, info)
+  return requirementsOf(spec).every(({ attribute, operator, values }) => {
+    const value = Object.hasOwn(attributes, attribute) ? attributes[attribute] : undefined
+    return (value !== undefined && values.includes(value)) === (operator === 'in')
+  })
 }
 
 function portsOf(spec: WorkloadSpec): readonly string[] {
@@ -106,8 +122,9 @@ function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean 
   const { record, node, slot } = claim
   if (view.abandoned(workload.uid, slot, record.claim)) return false
   if (workload.sticky) return record.ran
-  // A pin without data only spares a move; a draining node wants to be left.
+  // A pin without data only spares a move; a node that drains or is ruled out wants to be left.
   if (!view.living(node) || isDraining(view, node)) return false
+  if (!allows(view, workload.record.spec, node)) return false
   if (workload.record.spec.rebalance === 'failover') return record.ran
   return record.pinned && record.generation === workload.generation
 }

@@ -160,10 +160,10 @@ export class View {
     const [kind = '', uid = '', slot = '', rival = ''] = key.split('/')
     switch (kind) {
       case 'info': {
-        const draining = this.infos.get(node)?.draining
         this.#set(this.infos, node, value, records.isNodeInfo)
         this.#nodeChanged(node)
-        if (this.infos.get(node)?.draining !== draining) this.#claimsChanged(node)
+        // Draining and labels say which of its claims are pins.
+        this.#claimsChanged(node)
         break
       }
       case 'load':

@@ -415,4 +415,12 @@ test('a word in a duel is taken back with the claim it was about, and only that 
   ok(one.view.duel('u0', 0, 'c-c-0', 'c-b-0') !== undefined)
 })
 
+test('the pin of a duel goes when placement cannot keep it', () => {
+  const one = side(1)
+  one.claim('a', 0, { pinned: true })
+  one.runs(0)
+  one.decide(0)
+  equal([one.mine(0)?.pinned, one.mine(0)?.state], [false, 'healthy'])
+})
+
 test.run()

@@ -1,4 +1,4 @@
-import { equal } from 'uvu/assert'
+import { equal, ok } from 'uvu/assert'
 import { generationOf, templateHash } from '../../node/agent/generation.ts'
 import { itemInput, nodeInput, slotClaims, standingClaims } from '../../node/agent/mapping.ts'
 import { allocation, DATA_VOLUME, info, member, spec, viewOf } from '../helpers/agent.ts'
@@ -160,6 +160,23 @@ test('replicas and placement are outside the template, image and env are inside'
   equal(templateHash(spec({ env: { A: '1' } })) === base, false)
   const one = generationOf({ spec: spec(), generation: 4, created: 1 })
   equal(one, `4.${base}`)
+})
+
+test('a pin without data holds nothing on a node that constraints rule out, one with data does', () => {
+  const constraints = [{ attribute: 'node.labels.disk', operator: '==', value: 'ssd' }] as const
+  const pinned = (fields: Parameters<typeof spec>[0], own: Parameters<typeof allocation>[0]) => {
+    const view = viewOf(['a', 'b'], [spec({ constraints, ...fields })])
+    const generation = view.workloads.get('u0')?.generation ?? ''
+    view.setOwn('a', 'alloc/u0/0', allocation({ generation, ...own }))
+    const before = itemInput(view, 'u0')?.pins.length
+    view.dirty.items.clear()
+    view.setOwn('a', 'info', info('a', { labels: { disk: 'ssd' } }))
+    ok(view.dirty.items.has('u0'), 'a label may make it a pin')
+    return [before, itemInput(view, 'u0')?.pins.length]
+  }
+  equal(pinned({}, { pinned: true }), [0, 1])
+  equal(pinned({ rebalance: 'failover' }, {}), [0, 1])
+  equal(pinned({ partition: 'manual' }, {}), [1, 1])
 })
 
 test.run()
