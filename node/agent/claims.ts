@@ -58,7 +58,9 @@ class SlotDecider {
   readonly #memory: SlotMemory
   readonly #mine: AllocationRecord | undefined
   readonly #target: NodeId | undefined
-  /** Standing claims of the same slot on other living nodes. */
+  /** Standing claims of all slots on living nodes, ours included. */
+  readonly #standing: readonly Claim[]
+  /** Those of the same slot on other nodes. */
   readonly #rivals: readonly Claim[]
 
   constructor(input: DecideInput, decision: Decision, standing: readonly Claim[], slot: number) {
@@ -69,6 +71,7 @@ class SlotDecider {
     input.memory.set(slot, this.#memory)
     this.#mine = input.view.claim(input.uid, slot, input.self)
     this.#target = input.targets.get(slot)
+    this.#standing = standing
     this.#rivals = standing.filter(claim => claim.slot === slot && claim.node !== input.self)
   }
 
@@ -189,17 +192,7 @@ class SlotDecider {
   /** The slot belongs elsewhere, or nowhere. */
   #leave(mine: AllocationRecord, workload: WorkloadView): void {
     const idle = this.#in.instance(this.#slot)?.state !== 'running'
-    const wanted = workload.record.spec.replicas
-    if (this.#target === undefined) {
-      if (this.#in.targets.size >= wanted) return this.#release(mine, 'surplus')
-      const holds = mine.ran && (mine.state === 'failed' || workload.sticky)
-      if (!ACTIVE.has(mine.state) && mine.state !== 'starting' && !holds) {
-        return this.#release(mine, 'has no seat')
-      }
-      // The pin of a duel is no ground to wait for room here: the pure answer may move the slot.
-      if (mine.pinned && !workload.sticky) this.#publish({ ...mine, pinned: false })
-      return
-    }
+    if (this.#target === undefined) return this.#seatless(mine, workload)
     // What does not run loses nothing; only data waits where it is, while nobody has the slot.
     const waits = workload.sticky && mine.ran && this.#rivals.length === 0
     if (mine.state === 'claimed' || mine.state === 'failed' || (idle && !waits)) {
@@ -210,6 +203,29 @@ class SlotDecider {
     if (related(mine, successor.record)) return this.#handOver(mine, successor)
     const fought = this.#duels(mine, workload)
     if (fought !== mine) this.#publish(fought)
+  }
+
+  /** Nobody is to have the slot: what runs may stay in the place of a slot that finds no room. */
+  #seatless(mine: AllocationRecord, workload: WorkloadView): void {
+    if (this.#surplus(workload.record.spec.replicas)) return this.#release(mine, 'surplus')
+    const holds = mine.ran && (mine.state === 'failed' || workload.sticky)
+    if (!ACTIVE.has(mine.state) && mine.state !== 'starting' && !holds) {
+      return this.#release(mine, 'has no seat')
+    }
+    const fought = this.#duels(mine, workload)
+    if (fought !== mine) return this.#publish(fought)
+    // The pin of a duel is no ground to wait for room here: the pure answer may move the slot.
+    if (mine.pinned && !workload.sticky) this.#publish({ ...mine, pinned: false })
+  }
+
+  /** True when lower slots without a seat fill what the seats leave of the count. */
+  #surplus(wanted: number): boolean {
+    const { targets } = this.#in
+    const lower = new Set<number>()
+    for (const { slot } of this.#standing) {
+      if (slot < this.#slot && !targets.has(slot)) lower.add(slot)
+    }
+    return targets.size + lower.size >= wanted
   }
 
   #handOver(mine: AllocationRecord, successor: Claim): void {

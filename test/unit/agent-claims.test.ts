@@ -423,4 +423,19 @@ test('the pin of a duel goes when placement cannot keep it', () => {
   equal([one.mine(0)?.pinned, one.mine(0)?.state], [false, 'healthy'])
 })
 
+test('copies that find no seat stay, but no more than the count leaves, each slot once', () => {
+  const one = side(3)
+  for (const slot of [1, 2, 7]) {
+    one.claim('a', slot)
+    one.runs(slot)
+  }
+  one.claim('b', 1)
+  one.targets.set(0, 'c')
+  one.decide(0)
+  equal(one.mine(2)?.state, 'healthy')
+  equal(one.mine(7)?.state, 'stopping')
+  one.decide(CONFIG.duelSilenceMs)
+  equal([one.mine(1)?.state, one.mine(1)?.beats], ['healthy', ['c-b-1']])
+})
+
 test.run()
