@@ -7,6 +7,9 @@ import type { ObserverGraph } from './observers.ts'
 
 type Opened = Extract<MembershipInput, { kind: 'link'; state: 'open' }>
 
+/** Links that a statement of another is passed on to. */
+const RELAY_LINKS = 4
+
 export interface Link {
   readonly boot: string
   readonly openedMs: number
@@ -90,19 +93,22 @@ export class Links {
   }
 
   /**
-   * What others originate, further: to all while everyone observes everyone, else to our
-   * observers. The originator reached its own links itself; the graph of K rings
-   * expands, so that the few without a direct path are found in two or three steps.
+   * What others originate, further: to a few links at random (of our observers, where there are
+   * more members than those). The originator reached its own links itself, so this only finds
+   * those without a direct path, and what it misses the next beacon or repair brings. To all
+   * links it would cost every member a copy from every other: on starved hosts suspicion then
+   * feeds on the load that it makes.
    */
   relay(message: MembershipMessage, except: readonly NodeId[]): void {
     const { graph } = this
-    const self = this.#context.self
-    const near = graph?.members.has(self) === true ? graph.observers(self) : undefined
-    for (const peer of this.peers()) {
-      if (except.includes(peer)) continue
-      const member = graph?.members.has(peer) === true
+    const context = this.#context
+    const near =
+      graph?.members.has(context.self) === true ? graph.observers(context.self) : undefined
+    const open = this.peers().filter(peer => {
       // Strangers to the graph are about to join, and everybody's duty.
-      if (near === undefined || near.has(peer) || !member) this.#context.send(peer, message)
-    }
+      const wanted = near === undefined || near.has(peer) || graph?.members.has(peer) !== true
+      return wanted && !except.includes(peer)
+    })
+    for (const peer of context.sample(open, RELAY_LINKS)) context.send(peer, message)
   }
 }
