@@ -227,7 +227,13 @@ export class Evaluation {
     say(`failed/${uid}`, { generation: workload.generation, reason, tries })
   }
 
-  /** Our failure record ends with the spec, or after a while once no node is left to try. */
+  /** True when a slot waits for room, and not for the node of its data. */
+  #placeless(workload: WorkloadView): boolean {
+    const { pending } = this.#c.placing.seats(workload.item)
+    return pending.some(({ reason }) => reason !== 'pinned node gone')
+  }
+
+  /** Our failure record ends with the spec, or after a while once a slot has no node to try. */
   #retry(
     uid: string,
     workload: WorkloadView | undefined,
@@ -242,7 +248,7 @@ export class Evaluation {
       publish(`failed/${uid}`, null)
       return Number.POSITIVE_INFINITY
     }
-    if (targets.size > 0) return Number.POSITIVE_INFINITY
+    if (targets.size > 0 && !this.#placeless(workload)) return Number.POSITIVE_INFINITY
     const memory = this.#failures.get(uid) ?? { sinceMs: nowMs, tries: standing.tries }
     this.#failures.set(uid, memory)
     const { retryMinMs, retryMaxMs } = this.#c.config
