@@ -74,6 +74,11 @@ export class Alerts {
     return report.due ? 'due' : 'suspect'
   }
 
+  /** Who reports a member, of its present life or an earlier one: they may not hear it. */
+  reporters(subject: NodeId): NodeId[] {
+    return [...this.#heard].filter(([, heard]) => heard.reports.has(subject)).map(([id]) => id)
+  }
+
   /** Originators heard within `sideMs`: they are on my side. */
   originators(): NodeId[] {
     const { context } = this.#c

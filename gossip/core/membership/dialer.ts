@@ -5,7 +5,7 @@ import type { Links } from './links.ts'
 import type { Roster } from './members.ts'
 import type { Overlay } from './overlay.ts'
 
-const FLIGHTS_MAX = 8
+const FLIGHTS_MAX = 4
 /** A dial without an answer is given up for counting; the executor's own limit is 5 s. */
 const FLIGHT_MS = 6_000
 const BACKOFF_MS = 1_000

@@ -93,22 +93,28 @@ export class Links {
   }
 
   /**
-   * What others originate, further: to a few links at random (of our observers, where there are
-   * more members than those). The originator reached its own links itself, so this only finds
-   * those without a direct path, and what it misses the next beacon or repair brings. To all
-   * links it would cost every member a copy from every other: on starved hosts suspicion then
-   * feeds on the load that it makes.
+   * What others originate, further. The originator reached its own links itself: `without` are
+   * those who seem to have no path to it, a few more at random find the rest, and what is missed
+   * the next beacon or repair brings. To all links it would cost every member a copy from every
+   * other: on starved hosts suspicion then feeds on the load that it makes.
    */
-  relay(message: MembershipMessage, except: readonly NodeId[]): void {
+  relay(message: MembershipMessage, except: readonly NodeId[], without: Iterable<NodeId>): void {
     const { graph } = this
     const context = this.#context
     const near =
       graph?.members.has(context.self) === true ? graph.observers(context.self) : undefined
-    const open = this.peers().filter(peer => {
-      // Strangers to the graph are about to join, and everybody's duty.
-      const wanted = near === undefined || near.has(peer) || graph?.members.has(peer) !== true
-      return wanted && !except.includes(peer)
-    })
-    for (const peer of context.sample(open, RELAY_LINKS)) context.send(peer, message)
+    const open = this.peers().filter(peer => !except.includes(peer))
+    const lacking = new Set(without)
+    // Strangers to the graph are about to join, and everybody's duty.
+    const must = open.filter(peer => lacking.has(peer) || graph?.members.has(peer) !== true)
+    const may = open.filter(peer => !must.includes(peer) && near?.has(peer) !== false)
+    for (const peer of [...must, ...context.sample(may, RELAY_LINKS)]) context.send(peer, message)
+  }
+
+  /** A newcomer has no links of its own yet: whoever meets it tells all. */
+  introduce(message: MembershipMessage, except: readonly NodeId[]): void {
+    for (const peer of this.peers()) {
+      if (!except.includes(peer)) this.#context.send(peer, message)
+    }
   }
 }

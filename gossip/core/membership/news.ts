@@ -73,7 +73,7 @@ export class News {
     if (node === context.self) return identity.refute(incarnation)
     if (!roster.takeForget(forget)) return
     this.#end(node)
-    if (except !== undefined) links.relay({ kind: 'forget', forget }, except)
+    if (except !== undefined) links.relay({ kind: 'forget', forget }, except, [])
   }
 
   #row(row: RosterRow, except: readonly NodeId[] | undefined): void {
@@ -99,13 +99,16 @@ export class News {
   }
 
   #alive(alive: Signed<AliveBody>, except: readonly NodeId[] | undefined): void {
-    const { context, roster, links, identity, suspicion, verdict } = this.#c
+    const { context, roster, links, identity, suspicion, verdict, alerts } = this.#c
     const { node, phase, restartMs } = alive.body
     if (node === context.self) return identity.seen(alive)
+    const newcomer = roster.get(node) === undefined
     if (!roster.takeAlive(alive)) return
     suspicion.refuted(node, phase === 'restarting' ? restartMs : undefined)
     verdict.end(node)
-    if (except !== undefined) links.relay({ kind: 'alive', alive }, [...except, node])
+    if (except === undefined) return
+    if (newcomer) links.introduce({ kind: 'alive', alive }, [...except, node])
+    else links.relay({ kind: 'alive', alive }, [...except, node], alerts.reporters(node))
   }
 
   #leave(leave: Signed<LeaveBody>, except: readonly NodeId[] | undefined): void {
@@ -114,7 +117,7 @@ export class News {
     if (node === context.self) return identity.refute(incarnation)
     if (!roster.takeLeave(leave)) return
     this.#end(node)
-    if (except !== undefined) links.relay({ kind: 'leave', leave }, [...except, node])
+    if (except !== undefined) links.relay({ kind: 'leave', leave }, [...except, node], [])
   }
 
   #alert(alert: Signed<AlertBody>, from: NodeId): void {
@@ -123,7 +126,8 @@ export class News {
     for (const report of alert.body.reports) {
       if (report.node === context.self) identity.reported(report.incarnation)
     }
-    links.relay({ kind: 'alert', alert }, [from, alert.author])
+    const unheard = alert.body.reports.map(report => report.node)
+    links.relay({ kind: 'alert', alert }, [from, alert.author], unheard)
   }
 
   #obituary(message: Extract<Flooded, { kind: 'obituary' }>, from: NodeId): void {
@@ -132,7 +136,7 @@ export class News {
     if (alive.author === context.self) return identity.refute(obituary.body.incarnation)
     if (obituary.author === context.self) return
     this.#alive(alive, [from])
-    if (verdict.told(obituary)) links.relay(message, [from, obituary.author])
+    if (verdict.told(obituary)) links.relay(message, [from, obituary.author], [])
   }
 
   #end(node: NodeId): void {
