@@ -19,7 +19,7 @@ const LIST_TIMEOUT_MS = 20_000
 /** Runtime events within so long of each other are one listing. */
 const DEBOUNCE_MS = 20
 /** A missed event costs at most so long. */
-const RESYNC_MS = 10_000
+const RESYNC_MS = 20_000
 
 export interface Unavailable {
   readonly reason: string

@@ -15,7 +15,7 @@ import type { Clock } from './clock.ts'
 import type { Executor } from './executor.ts'
 import type { Store, StoredRecord } from './store/store.ts'
 
-const SAMPLE_MS = 5_000
+const SAMPLE_MS = 15_000
 /** An engine that is down for so long gives up what is stateless (`protocols.md` 4, Planned). */
 const ENGINE_DOWN_MS = 60_000
 const STARTS_KEY = 'daemon/starts'

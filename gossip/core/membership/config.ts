@@ -73,7 +73,7 @@ const LAN: MembershipKnobs = {
   restartGraceMs: 1_500,
   frozenMs: 10_000,
   aloneMs: 500,
-  tickMs: 100,
+  tickMs: 200,
   sideMs: 2_500,
   beaconMs: 1_000,
   batchMs: 1_200,
