@@ -161,8 +161,8 @@ export class Agent {
 
   #observe(input: Extract<AgentInput, { kind: 'observed' }>): void {
     const { runtimes, instances, beganMs } = input
-    for (const mark of this.slots.observe(runtimes, instances, beganMs)) {
-      this.view.dirty.uids.add(mark.uid)
+    for (const uid of this.slots.observe(runtimes, instances, beganMs)) {
+      this.view.dirty.uids.add(uid)
     }
     const fresh = this.#gate.observe(runtimes)
     // An engine that comes up after us: only now is it known what of the last run is gone.

@@ -23,7 +23,9 @@ interface SlotRun {
   readonly backoff: Backoff
   /** Which end of which run has been counted by back-off. */
   endedRun: string
-  failure: { readonly kind: FailureKind; readonly message: string } | undefined
+  failure:
+    | { readonly kind: FailureKind; readonly message: string; readonly runtime: RuntimeName }
+    | undefined
   /** When `instances` were seen; their run times grow from then. */
   seenMs: number
   /** Observations begun before this are older than our last action. */
@@ -62,18 +64,21 @@ export class Slots {
   readonly #config: AgentConfig
   readonly #runs = new Map<string, SlotRun>()
   readonly #ofUid = new Map<string, Set<number>>()
+  /** Runtimes of the last listing. */
+  #listed: readonly RuntimeName[] = []
 
   constructor(components: { config: AgentConfig }) {
     this.#config = components.config
   }
 
-  /** Takes a full listing of some runtimes, begun at `beganMs`; returns the slots that changed.
+  /** Takes a full listing of some runtimes, begun at `beganMs`; returns the uids that changed.
    * What runs under other runtimes is not known to be gone. */
   observe(
     runtimes: readonly RuntimeName[],
     instances: readonly Instance[],
     beganMs: number
-  ): readonly InstanceMark[] {
+  ): ReadonlySet<string> {
+    const changed = this.#returned(runtimes)
     const bySlot = new Map<string, Instance[]>()
     for (const instance of instances) {
       const key = slotKey(instance.mark.uid, instance.mark.slot)
@@ -81,7 +86,6 @@ export class Slots {
       list.push(instance)
       bySlot.set(key, list)
     }
-    const changed: InstanceMark[] = []
     for (const [key, run] of this.#runs) {
       const unseen = run.instances.filter(instance => !runtimes.includes(instance.runtime))
       const list = [...(bySlot.get(key) ?? []), ...unseen]
@@ -91,7 +95,7 @@ export class Slots {
       if (run.inflight !== undefined || beganMs < run.actedMs) continue
       run.instances = list
       run.seenMs = beganMs
-      if (mark !== undefined) changed.push(mark)
+      if (mark !== undefined) changed.add(mark.uid)
     }
     for (const list of bySlot.values()) {
       const mark = list[0]?.mark
@@ -99,7 +103,21 @@ export class Slots {
       const run = this.#run(mark.uid, mark.slot)
       run.instances = list
       run.seenMs = beganMs
-      changed.push(mark)
+      changed.add(mark.uid)
+    }
+    return changed
+  }
+
+  /** An engine answers again: what failed while it was down is tried at once. */
+  #returned(runtimes: readonly RuntimeName[]): Set<string> {
+    const back = runtimes.filter(runtime => !this.#listed.includes(runtime))
+    this.#listed = runtimes
+    const changed = new Set<string>()
+    if (back.length === 0) return changed
+    for (const [key, run] of this.#runs) {
+      if (run.failure?.kind !== 'transient' || !back.includes(run.failure.runtime)) continue
+      run.backoff.reset()
+      changed.add(key.slice(0, key.lastIndexOf('/')))
     }
     return changed
   }
@@ -146,7 +164,7 @@ export class Slots {
       }
       return true
     }
-    run.failure = { kind: outcome.failure, message: outcome.message }
+    run.failure = { kind: outcome.failure, message: outcome.message, runtime: action.runtime }
     run.backoff.ended(nowMs)
     return true
   }

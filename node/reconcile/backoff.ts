@@ -38,6 +38,12 @@ export class Backoff {
     this.#failures += 1
   }
 
+  /** What failed had a cause that is gone. */
+  reset(): void {
+    this.#failures = 0
+    this.#notBeforeMs = 0
+  }
+
   /** How long until the next start may be tried. */
   waitMs(nowMs: number): number {
     return Math.max(0, this.#notBeforeMs - nowMs)
