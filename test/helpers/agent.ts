@@ -7,32 +7,7 @@ import { View } from '../../node/agent/view.ts'
 import type { Instance, InstanceMark } from '../../node/reconcile/instance.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 
-export function spec(fields: Partial<WorkloadSpec> = {}): WorkloadSpec {
-  return {
-    project: 'demo',
-    name: 'web',
-    runtime: 'memory',
-    env: {},
-    init: true,
-    ports: [],
-    volumes: [],
-    labels: {},
-    restart: 'always',
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 1_000,
-    replicas: 1,
-    resources: { cpuMillis: 0, memoryMiB: 0, cpuLimitMillis: 0, memoryLimitMiB: 0 },
-    constraints: [],
-    maxPerNode: 0,
-    partition: 'any-partition',
-    reconcile: 'keep-running',
-    rebalance: 'gradual',
-    onDataLoss: 'wait',
-    spread: 'soft',
-    priority: 5,
-    ...fields
-  }
-}
+export { spec } from './workload.ts'
 
 export const DATA_VOLUME = {
   kind: 'volume',

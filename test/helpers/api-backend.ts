@@ -1,4 +1,5 @@
 /** A daemon's backend made of plain data, for tests of the server, the client and the CLI. */
+
 import type { AllocationFilter, Backend, LogQuery } from '../../node/api/backend.ts'
 import { EventLog } from '../../node/api/event-log.ts'
 import type {
@@ -12,6 +13,7 @@ import type {
 } from '../../src/api/types.ts'
 import { ShoalError } from '../../src/errors.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
+import { spec } from './workload.ts'
 
 export const TIME = '2026-01-02T03:04:05.000Z'
 
@@ -56,31 +58,8 @@ export function allocationView(slot: number, more: Partial<AllocationView> = {})
 }
 
 export function workloadSpec(more: Partial<WorkloadSpec> = {}): WorkloadSpec {
-  return {
-    project: 'demo',
-    name: 'web',
-    runtime: 'docker',
-    image: 'busybox:local',
-    env: {},
-    init: true,
-    ports: [],
-    volumes: [],
-    labels: {},
-    restart: 'always',
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 10_000,
-    replicas: 2,
-    resources: { cpuMillis: 0, memoryMiB: 0, cpuLimitMillis: 0, memoryLimitMiB: 0 },
-    constraints: [],
-    maxPerNode: 0,
-    partition: 'any-partition',
-    reconcile: 'keep-running',
-    rebalance: 'gradual',
-    onDataLoss: 'wait',
-    spread: 'soft',
-    priority: 5,
-    ...more
-  }
+  const fields = { runtime: 'docker', image: 'busybox:local', stopGraceMs: 10_000 } as const
+  return spec({ ...fields, replicas: 2, ...more })
 }
 
 export const VOLUME: VolumeView = {

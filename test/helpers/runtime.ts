@@ -1,6 +1,7 @@
 /**
  * What the runtime tests share: specs, marks, waiting, and one harness a runtime.
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ import { startEngine, TEST_IMAGE, type TestEngine } from './docker-engine.ts'
 import { FakeDocker } from './fake-docker.ts'
 import type { Requirement } from './require.ts'
 import type { TestContext } from './suite.ts'
+import { spec } from './workload.ts'
 
 export const OWNER: Owner = { mesh: 'mesh-a', node: 'node-a' }
 
@@ -36,30 +38,7 @@ export function newMark(overrides: Partial<InstanceMark> = {}): InstanceMark {
 }
 
 export function newSpec(runtime: RuntimeName, overrides: Partial<WorkloadSpec>): WorkloadSpec {
-  return {
-    project: 'test',
-    name: 'web',
-    runtime,
-    env: {},
-    init: true,
-    ports: [],
-    volumes: [],
-    labels: {},
-    restart: 'always',
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 1_000,
-    replicas: 1,
-    resources: { cpuMillis: 0, memoryMiB: 0, cpuLimitMillis: 0, memoryLimitMiB: 0 },
-    constraints: [],
-    maxPerNode: 0,
-    partition: 'any-partition',
-    reconcile: 'keep-running',
-    rebalance: 'gradual',
-    onDataLoss: 'wait',
-    spread: 'soft',
-    priority: 5,
-    ...overrides
-  }
+  return spec({ project: 'test', runtime, ...overrides })
 }
 
 const POLL_MS = 10
