@@ -180,6 +180,23 @@ for (const count of SIZES) {
       for (const id of ids) ok(w.machine(id).self().incarnation > 1)
     })
   }
+
+  test(`a cut as soon as links are open again, before any heartbeat, is decided (N=${count})`, () => {
+    for (let afterMs = 100; afterMs < 2_500; afterMs += count > 4 ? 400 : 150) {
+      const { w, ids } = world(count, { seed: afterMs })
+      const [some, others] = [ids.slice(0, 1), ids.slice(1)]
+      w.cut(some, others)
+      w.run(6_000)
+      w.heal()
+      w.run(afterMs)
+      w.cut(some, others)
+      w.run(8_000)
+      for (const id of ids) {
+        const side = some.includes(id) ? some : others
+        equal(w.seen(id, 'alive'), side, `${id}, cut ${afterMs} ms after the heal`)
+      }
+    }
+  })
 }
 
 test.run()

@@ -132,9 +132,12 @@ export class Dialer {
       const nextMs = context.nowMs + yieldMs
       this.#missing.set(id, { sinceMs: context.nowMs, failures: 0, nextMs })
     }
-    for (const [id, missing] of this.#missing) {
+    // Whoever waits longest: those that never answer must not keep the rest from their turn.
+    const due = [...this.#missing].filter(([, { nextMs }]) => context.nowMs >= nextMs)
+    due.sort(([, a], [, b]) => a.nextMs - b.nextMs)
+    for (const [id] of due) {
       if (this.#flights.size >= FLIGHTS_MAX) return
-      if (context.nowMs >= missing.nextMs) this.dial(id)
+      this.dial(id)
     }
   }
 

@@ -21,6 +21,7 @@ import { Suspicion } from './suspicion.ts'
 import { Sync } from './sync.ts'
 import type { MembershipTimer } from './timer.ts'
 import { Verdict } from './verdict.ts'
+import { Witness } from './witness.ts'
 
 /** A peer that is linked but returns no roster is waited for so long. */
 const SNAPSHOT_MS = 5_000
@@ -33,6 +34,7 @@ export class Membership {
   readonly #identity: Identity
   readonly #dialer: Dialer
   readonly #suspicion: Suspicion
+  readonly #witness: Witness
   readonly #survey: Survey
   readonly #alerts: Alerts
   readonly #verdict: Verdict
@@ -64,6 +66,7 @@ export class Membership {
     this.#identity = identity
     this.#dialer = dialer
     this.#suspicion = suspicion
+    this.#witness = new Witness(base)
     this.#survey = survey
     this.#alerts = alerts
     this.#verdict = verdict
@@ -211,6 +214,10 @@ export class Membership {
         this.#suspicion.heard(peer)
         if (this.#identity.settled) {
           this.#context.send(peer, { kind: 'alive', alive: this.#identity.self().alive })
+          // Silence counts from the first heartbeat: a cut right after this one is noticed in time.
+          if (this.#overlay.graph.observers(this.#context.self).has(peer)) {
+            this.#context.send(peer, { kind: 'heartbeat' })
+          }
         }
         this.#sync.greet(peer)
         return this.#verdict.judge(false)
@@ -252,7 +259,7 @@ export class Membership {
         return this.#sync.wanted(from, message.want)
       case 'ask':
       case 'challenge':
-        return this.#identity.settled ? this.#suspicion.asked(from, message) : undefined
+        return this.#identity.settled ? this.#witness.asked(from, message) : undefined
       case 'answer':
         return this.#suspicion.answered(from, message)
       case 'proof':

@@ -14,8 +14,6 @@ import { heldBack, isDue, newWatch, silentMs, type Watch } from './watch.ts'
 
 /** SWIM's k, memberlist's IndirectChecks. */
 const ASKED_MAX = 3
-/** Signed answers a second: nobody makes us sign without end. */
-const PROOFS_PER_SECOND_MAX = 64
 
 export interface SuspicionComponents {
   readonly context: Context
@@ -33,9 +31,9 @@ export class Suspicion {
   readonly #restarts = new Map<NodeId, number>()
   /** What we reported of those that died, until (awake clock) all had time to decide alike. */
   readonly #epitaphs = new Map<NodeId, { readonly report: Report; readonly untilMs: number }>()
+  /** Since when (awake clock) subjects are due a probe: no link with them, nothing known. */
+  readonly #unmet = new Map<NodeId, number>()
   #knockToken = 0
-  #proofsSinceMs = 0
-  #proofs = 0
 
   constructor(components: SuspicionComponents) {
     this.#c = components
@@ -163,13 +161,21 @@ export class Suspicion {
         watch.stage = 'reported'
         break
       case 'accepted':
+        if (watch.unmet && watch.quietMs === undefined) return this.#excuse(watch)
         watch.evidence = 'frozen'
         this.#renew(watch)
         break
       case 'nothing':
-        watch.quietMs ??= context.awakeMs
+        watch.quietMs ??= watch.knockedMs
         watch.evidence = 'silent'
     }
+    return true
+  }
+
+  /** It lives, and only waits for its turn to be dialled. */
+  #excuse({ subject }: Watch): true {
+    this.#unmet.set(subject, this.#c.context.awakeMs)
+    this.end(subject)
     return true
   }
 
@@ -177,17 +183,30 @@ export class Suspicion {
   tick(): void {
     const { context, links, roster, graph } = this.#c
     const { config, awakeMs } = context
-    for (const subject of graph().subjects(context.self)) {
+    const subjects = graph().subjects(context.self)
+    for (const subject of this.#unmet.keys()) {
+      if (!subjects.has(subject) || links.has(subject)) this.#unmet.delete(subject)
+    }
+    for (const subject of subjects) {
+      if (this.#watches.has(subject) || !roster.lives(subject)) continue
       const link = links.get(subject)
-      if (link?.beats !== true || this.#watches.has(subject) || !roster.lives(subject)) continue
-      if (awakeMs - link.heardMs < config.silenceSuspectMs) continue
-      this.#watches.set(subject, newWatch(subject, link.heardMs))
+      if (awakeMs - (link?.heardMs ?? this.#unmetSince(subject)) < config.silenceSuspectMs) continue
+      // It may not know yet that we observe it: without a heartbeat ever, a probe must fail first.
+      const quietMs = link?.beats === true ? link.heardMs : undefined
+      this.#watches.set(subject, newWatch(subject, quietMs, link === undefined))
     }
     for (const watch of this.#watches.values()) this.#advance(watch)
   }
 
+  #unmetSince(subject: NodeId): number {
+    const { awakeMs } = this.#c.context
+    const sinceMs = this.#unmet.get(subject) ?? awakeMs
+    this.#unmet.set(subject, sinceMs)
+    return sinceMs
+  }
+
   #advance(watch: Watch): void {
-    const { context, links } = this.#c
+    const { context } = this.#c
     const { config, awakeMs } = context
     const silent = silentMs(watch, awakeMs)
     if (watch.stage === 'waiting') {
@@ -196,7 +215,7 @@ export class Suspicion {
         watch.stage = 'asking'
         this.#ask(watch)
         if (watch.unanswered.size === 0) this.#conclude(watch)
-      } else if (watch.quietMs === undefined && !links.has(watch.subject)) this.#knockAgain(watch)
+      } else if (watch.quietMs === undefined) this.#knockAgain(watch)
       return
     }
     this.#knockAgain(watch)
@@ -226,19 +245,6 @@ export class Suspicion {
       context.send(id, { kind: 'ask', about: subject, nonce: watch.nonce })
     }
     this.#knockAgain(watch)
-  }
-
-  /** Another node asks about a member, or relays such a question to us. */
-  asked(from: NodeId, message: Extract<MembershipMessage, { kind: 'ask' | 'challenge' }>): void {
-    const { context, links } = this.#c
-    if (message.kind === 'challenge') return this.#answer(from, message.asker, message.nonce)
-    const { about, nonce } = message
-    if (about === context.self) return this.#answer(from, from, nonce)
-    const link = links.get(about)
-    const heardAgoMs =
-      link === undefined ? null : Math.max(0, Math.floor(context.awakeMs - link.heardMs))
-    context.send(from, { kind: 'answer', about, nonce, heardAgoMs })
-    if (link !== undefined) context.send(about, { kind: 'challenge', asker: from, nonce })
   }
 
   answered(from: NodeId, message: Extract<MembershipMessage, { kind: 'answer' }>): void {
@@ -279,18 +285,6 @@ export class Suspicion {
     const quiet = context.awakeMs - (watch.quietMs ?? context.awakeMs)
     const direct = linked && quiet < context.config.silenceSuspectMs
     roster.opine(watch.subject, { directPath: direct, daemonGone: false })
-  }
-
-  #answer(to: NodeId, asker: NodeId, nonce: string): void {
-    const { context } = this.#c
-    if (context.nowMs - this.#proofsSinceMs >= 1_000) {
-      this.#proofsSinceMs = context.nowMs
-      this.#proofs = 0
-    }
-    this.#proofs += 1
-    if (this.#proofs > PROOFS_PER_SECOND_MAX) return context.drop('busy')
-    const body = { kind: 'proof', node: context.self, asker, nonce } as const
-    context.send(to, { kind: 'proof', proof: context.sealer.seal(body) })
   }
 
   /** Its port accepts: a new link may do what a stalled or broken one does not. */

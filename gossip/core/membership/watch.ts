@@ -7,6 +7,8 @@ export interface Watch {
   readonly subject: NodeId
   /** From when direct silence counts. Undefined: never heard, and no probe has failed yet. */
   quietMs: number | undefined
+  /** It began without a link, for want of one: a first knock that is accepted ends it. */
+  readonly unmet: boolean
   /** `waiting` for silence to grow, `asking` others, or `reported`: we suspect it. */
   stage: 'waiting' | 'asking' | 'reported'
   evidence: Evidence
@@ -28,10 +30,15 @@ export interface Watch {
 
 export const NEVER_MS = Number.NEGATIVE_INFINITY
 
-export function newWatch(subject: NodeId, quietMs: number | undefined): Watch {
+export function newWatch(
+  subject: NodeId,
+  quietMs: number | undefined,
+  unmet: boolean = false
+): Watch {
   return {
     subject,
     quietMs,
+    unmet,
     stage: 'waiting',
     evidence: 'silent',
     refusedMs: undefined,
