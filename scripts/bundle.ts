@@ -9,12 +9,18 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Metafile } from 'esbuild'
+import { NODE_FLAGS } from '../src/cli/node-flags.ts'
 import { startBytes } from './check-bundle.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist/bundle')
 const BUILD = join(ROOT, `dist/bundle.${process.pid}`)
 const ENTRIES = { shoal: 'src/cli/main.ts', shoald: 'node/main.ts' } as const
+/** What runs each. `env -S`: coreutils 8.30, busybox 1.30, macOS. */
+const RUNS_WITH: Readonly<Record<string, string>> = {
+  shoal: '#!/usr/bin/env node',
+  shoald: `#!/usr/bin/env -S node ${NODE_FLAGS.join(' ')}`
+}
 
 // What CommonJS packages expect to find; names that no bundled module declares itself.
 const BANNER = `import { createRequire as shoalCreateRequire } from 'node:module'
@@ -66,7 +72,7 @@ async function makeRunnable(name: string): Promise<void> {
   const path = join(BUILD, `${name}.js`)
   const text = await readFile(path, 'utf8')
   const body = text.startsWith('#!') ? text.slice(text.indexOf('\n') + 1) : text
-  await writeFile(path, `#!/usr/bin/env node\n${body}`)
+  await writeFile(path, `${RUNS_WITH[name]}\n${body}`)
   await chmod(path, 0o755)
 }
 

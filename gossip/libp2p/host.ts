@@ -83,6 +83,10 @@ export class MeshHost {
   readonly #init: MeshHostInit
   readonly #limits: HostLimits
   readonly #stats: HostStats = createStats()
+  #encoded: { readonly message: unknown; readonly frame: Uint8Array | undefined } = {
+    message: undefined,
+    frame: undefined
+  }
   readonly #verifier: Verifier
   readonly #warnings: Warnings
   readonly #links: Links
@@ -325,9 +329,13 @@ export class MeshHost {
     for (const listener of this.#linkListeners) listener(event)
   }
 
+  /** The same message to many, one after the other, is encoded once. */
   #encode(message: unknown): Uint8Array | undefined {
+    if (message === this.#encoded.message) return this.#encoded.frame
     try {
-      return encode(message)
+      const frame = encode(message)
+      this.#encoded = { message, frame }
+      return frame
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       drop(this.#stats, 'send-size')

@@ -10,6 +10,7 @@ import { type KeyCheckInit, keyCheck } from './key-check.ts'
 import { lazyWindow } from './lazy-window.ts'
 import { type HostLimits, STREAM_WINDOW_BYTES_MAX } from './limits.ts'
 import { silentLogger } from './log.ts'
+import { noiseCrypto } from './noise-crypto.ts'
 import type { Pubsub } from './pubsub.ts'
 import { quietTcp } from './quiet-tcp.ts'
 import type { HostStats } from './stats.ts'
@@ -53,7 +54,7 @@ export async function createNode(init: NodeInit): Promise<Node> {
       })
     ],
     connectionProtector: keyCheck(init.key),
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [
       lazyWindow(
         yamux({

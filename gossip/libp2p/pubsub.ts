@@ -28,7 +28,7 @@ import { drop, type HostStats } from './stats.ts'
 const SEEN_MS = 30_000
 const ID_BYTES = 16
 /** Linked peers that gossipsub has lost (its streams break on their own) are given back to it. */
-const UPKEEP_MS = 2_000
+const UPKEEP_MS = 4_000
 /** gossipsub loses a peer whose stream moves: wait a moment for a crossing dial to show up. */
 const CROSSING_SETTLE_MS = 250
 const RATE: RateInit = {
@@ -111,6 +111,7 @@ export class Pubsub {
       mcacheLength: 3,
       pruneBackoff: 10_000,
       scoreParams: {
+        decayInterval: SEEN_MS,
         // A mesh behind one address is the normal case (`promises.md` finding 9).
         IPColocationFactorWeight: 0,
         // A starved peer is slow, not hostile.

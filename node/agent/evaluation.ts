@@ -49,6 +49,8 @@ export class Evaluation {
   /** Since when our own failure record of a workload stands, and how often it was written. */
   readonly #failures = new Map<string, { sinceMs: number; tries: number }>()
   #published = ''
+  /** The hash that is about to be said, and since when it has been this one. */
+  #settling = { text: '', sinceMs: 0 }
 
   constructor(components: EvaluationComponents) {
     this.#c = components
@@ -85,7 +87,7 @@ export class Evaluation {
     for (const item of placing.update()) {
       for (const uid of view.items.get(item) ?? []) view.dirty.uids.add(uid)
     }
-    this.#sayView(publish, result)
+    const sayMs = this.#sayView(nowMs, publish, result)
     const uids = new Set(view.dirty.uids)
     view.dirty.uids.clear()
     for (const [uid, atMs] of this.#dueAtMs) if (atMs <= nowMs) uids.add(uid)
@@ -94,19 +96,28 @@ export class Evaluation {
       const dueMs = this.#workload(uid, nowMs, publish, result)
       if (Number.isFinite(dueMs)) this.#dueAtMs.set(uid, nowMs + dueMs)
     }
+    result.dueMs = sayMs
     for (const atMs of this.#dueAtMs.values()) {
       result.dueMs = Math.min(result.dueMs, Math.max(1, atMs - nowMs))
     }
     return result
   }
 
-  #sayView(publish: Publish, result: EvaluationResult): void {
+  /**
+   * Says which view this node decides by, once it stands: while members come and go, each of N
+   * nodes would tell N others of N views. Returns in how many ms to ask again.
+   */
+  #sayView(nowMs: number, publish: Publish, result: EvaluationResult): number {
     const { viewHash, digest } = this.#c.placing
     const text = `${viewHash}/${digest}`
-    if (text === this.#published) return
+    if (text === this.#published) return Number.POSITIVE_INFINITY
+    if (text !== this.#settling.text) this.#settling = { text, sinceMs: nowMs }
+    const leftMs = this.#settling.sinceMs + this.#c.config.viewSettleMs - nowMs
+    if (leftMs > 0) return leftMs
     this.#published = text
     publish('view', { viewHash, digest })
     result.events.push({ kind: 'view', viewHash })
+    return Number.POSITIVE_INFINITY
   }
 
   #workload(uid: string, nowMs: number, publish: Publish, result: EvaluationResult): number {

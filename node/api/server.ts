@@ -34,7 +34,7 @@ const HEADER_BYTES_MAX = 16 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-const CHECK_INTERVAL_MS = 1_000
+const CHECK_INTERVAL_MS = 5_000
 const CLOSE_GRACE_MS = 1_000
 
 /** Listens when it resolves. Throws CONFLICT when another daemon answers on the socket. */

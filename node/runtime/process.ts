@@ -59,6 +59,8 @@ export interface ProcessInspection {
 export const DEFAULT_SHELL = ['/bin/sh'] as const
 /** How often the watch looks for ends that nobody rang the bell for (a shim that was killed). */
 const WATCH_POLL_MS = 1_000
+/** Nothing runs that could end without ringing. */
+const WATCH_IDLE_MS = 5_000
 
 export class ProcessRuntime implements Runtime {
   readonly name = 'process'
@@ -183,6 +185,7 @@ export class ProcessRuntime implements Runtime {
     let before: string | undefined
     try {
       while (!signal.aborted) {
+        let pollMs = WATCH_POLL_MS
         try {
           if (bell === undefined) {
             bell = watchFile(this.#bell, { persistent: false }, changed)
@@ -194,11 +197,12 @@ export class ProcessRuntime implements Runtime {
           const now = await this.#summary(signal)
           if (now !== before) changed()
           before = now
+          if (now === '') pollMs = WATCH_IDLE_MS
         } catch {
           // Whoever lists next is told why.
           changed()
         }
-        await pause(WATCH_POLL_MS, signal)
+        await pause(pollMs, signal)
       }
     } finally {
       bell?.close()

@@ -21,6 +21,7 @@ import { type DaemonOptions, type FlagValues, toArgv } from '../api/daemon-flags
 import type { ReadyView } from '../api/types.ts'
 import { ShoalError } from '../errors.ts'
 import { AlreadySaid } from './failure.ts'
+import { NODE_FLAGS } from './node-flags.ts'
 import type { Terminal } from './terminal.ts'
 import { plain } from './text.ts'
 
@@ -50,7 +51,7 @@ function daemonCommand(env: Terminal['env']): readonly string[] {
       hint: 'install shoal again, or name it with SHOALD'
     })
   const loader = path.endsWith('.ts') ? ['--import', 'tsx'] : []
-  return [process.execPath, ...loader, path]
+  return [process.execPath, ...NODE_FLAGS, ...loader, path]
 }
 
 function start(init: StartInit, env: Terminal['env'], output: 'inherit' | number): ChildProcess {

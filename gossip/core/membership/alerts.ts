@@ -106,16 +106,21 @@ export class Alerts {
   /** Says what changed: at once when it is the first of an episode, else gathered. */
   update(): void {
     const { context, suspicion } = this.#c
+    // After each input: mostly there is nothing to say, and nothing to take back.
+    if (suspicion.calm && this.#said === '' && this.#beacons === 0) return
     const reports = suspicion.reports()
     if (!suspicion.troubled) this.#beacons = 0
     if (key(reports) !== this.#said) {
-      const first = this.#said === ''
-      if (first) this.#send(reports)
+      // A daemon that is gone broke all its links at once: everybody knocks, and nobody dies of it
+      // before a grace. Alerts would only take the cores from those who have not noticed yet.
+      const urgent = reports.some(({ evidence }) => evidence !== 'refused')
+      if (this.#said === '' && urgent) this.#send(reports)
       else if (!this.#flushing) {
         this.#flushing = true
         this.#flushToken += 1
         const timer = { kind: 'flush', token: this.#flushToken } as const
-        context.emit({ kind: 'schedule', afterMs: context.config.coalesceMs, timer })
+        const afterMs = urgent ? context.config.coalesceMs : context.config.restartGraceMs / 6
+        context.emit({ kind: 'schedule', afterMs, timer })
       }
     } else if (
       suspicion.troubled &&

@@ -3,9 +3,18 @@ import type { NodeId } from '../types.ts'
 import type { Context } from './context.ts'
 import type { Links } from './links.ts'
 import type { Roster } from './members.ts'
+import { EVERYONE_MAX } from './observers.ts'
 import type { Overlay } from './overlay.ts'
 
 const FLIGHTS_MAX = 4
+/** A newcomer learns all over its first link. The others wait until nobody has come for so long,
+ * but not for ever, or a mesh that starts at once chokes on N * N handshakes. */
+const CALM_MS = 500
+const CALM_MAX_MS = 5_000
+/** Between two dials: a handshake is some 20 ms of work on both sides. */
+const FILL_MS = 250
+/** Those that we do not observe and that do not observe us come later, and slower. */
+const FAR_MS = 1_000
 /** A dial without an answer is given up for counting; the executor's own limit is 5 s. */
 const FLIGHT_MS = 6_000
 const BACKOFF_MS = 1_000
@@ -17,9 +26,11 @@ const HEAL_OLD_MS = 60 * 60_000
 const HEAL_RARE_MS = 60_000
 
 interface Missing {
-  readonly sinceMs: number
   failures: number
   nextMs: number
+  /** We were linked before, or are few: it waits for nobody. */
+  readonly known: boolean
+  readonly far: boolean
 }
 
 export interface DialerComponents {
@@ -34,9 +45,14 @@ export class Dialer {
   readonly #flights = new Map<NodeId, number>()
   readonly #missing = new Map<NodeId, Missing>()
   readonly #healed = new Map<NodeId, number>()
+  readonly #met = new Set<NodeId>()
   #joinAddresses: readonly string[] = []
   #joinNextMs = Number.POSITIVE_INFINITY
   #joinBackoffMs = BACKOFF_MS
+  #fillNextMs = 0
+  /** When the first and the last came of those that came in a row. */
+  #cameFirstMs = Number.NEGATIVE_INFINITY
+  #cameLastMs = Number.NEGATIVE_INFINITY
   #healCursor: NodeId = ''
   #healNextMs = 0
 
@@ -60,7 +76,8 @@ export class Dialer {
   restored(): void {
     const { context, roster } = this.#c
     for (const id of roster.living()) {
-      if (id !== context.self) this.#missing.set(id, { sinceMs: 0, failures: 0, nextMs: 0 })
+      if (id !== context.self)
+        this.#missing.set(id, { failures: 0, nextMs: 0, known: true, far: false })
     }
     // Not all nodes in the same moment: a cut then heals in a fraction of a second.
     this.#healNextMs = context.nowMs + context.random.int(HEAL_MS)
@@ -70,6 +87,7 @@ export class Dialer {
   opened(peer: NodeId): void {
     this.#flights.delete(peer)
     this.#missing.delete(peer)
+    this.#met.add(peer)
     this.#joinAddresses = []
   }
 
@@ -83,7 +101,7 @@ export class Dialer {
   }
 
   end(peer: NodeId): void {
-    for (const map of [this.#flights, this.#missing, this.#healed]) map.delete(peer)
+    for (const map of [this.#flights, this.#missing, this.#healed, this.#met]) map.delete(peer)
   }
 
   /** One dial now, beside the paced ones: its port is known to accept. */
@@ -122,23 +140,36 @@ export class Dialer {
   /** Links to neighbours that lack one. */
   #fill(): void {
     const { context, overlay, links, roster } = this.#c
-    const wanted = overlay.neighbours()
+    const { nowMs } = context
     for (const id of this.#missing.keys()) {
       if (!roster.lives(id) || links.has(id)) this.#missing.delete(id)
     }
-    for (const id of wanted) {
+    const few = overlay.graph.members.size <= EVERYONE_MAX
+    for (const id of overlay.neighbours()) {
       if (links.has(id) || this.#missing.has(id) || !roster.lives(id)) continue
-      const yieldMs = context.self < id ? 0 : YIELD_MS
-      const nextMs = context.nowMs + yieldMs
-      this.#missing.set(id, { sinceMs: context.nowMs, failures: 0, nextMs })
+      const known = few || this.#met.has(id)
+      if (!known) this.#came()
+      const far = !overlay.near(id)
+      const nextMs = nowMs + (context.self < id ? 0 : YIELD_MS) + (far ? FAR_MS : 0)
+      this.#missing.set(id, { failures: 0, nextMs, known, far })
     }
+    const calm = nowMs - this.#cameLastMs >= CALM_MS || nowMs - this.#cameFirstMs >= CALM_MAX_MS
     // Whoever waits longest: those that never answer must not keep the rest from their turn.
-    const due = [...this.#missing].filter(([, { nextMs }]) => context.nowMs >= nextMs)
+    const due = [...this.#missing].filter(
+      ([, { nextMs, known }]) => nowMs >= nextMs && (known || calm)
+    )
     due.sort(([, a], [, b]) => a.nextMs - b.nextMs)
-    for (const [id] of due) {
-      if (this.#flights.size >= FLIGHTS_MAX) return
+    for (const [id, { known, far }] of due) {
+      if (this.#flights.size >= FLIGHTS_MAX || (!known && nowMs < this.#fillNextMs)) return
+      if (!known) this.#fillNextMs = nowMs + (far ? FAR_MS : FILL_MS)
       this.dial(id)
     }
+  }
+
+  #came(): void {
+    const { nowMs } = this.#c.context
+    if (nowMs - this.#cameLastMs >= CALM_MS) this.#cameFirstMs = nowMs
+    this.#cameLastMs = nowMs
   }
 
   /** One dead member a second, round robin; those that are dead for an hour once a minute. */

@@ -1,14 +1,19 @@
 /** Who is linked with us, when we heard each, and how news travels over the links. */
+import type { Signed } from '../signed.ts'
 import { MEMBERS_MAX, type NodeId } from '../types.ts'
-import type { MembershipInput } from './api.ts'
+import type { AliveBody, MembershipInput } from './api.ts'
 import type { Context } from './context.ts'
-import type { MembershipMessage } from './message.ts'
+import type { MembershipMessage, RosterRow } from './message.ts'
 import type { ObserverGraph } from './observers.ts'
 
 type Opened = Extract<MembershipInput, { kind: 'link'; state: 'open' }>
 
-/** Links that a statement of another is passed on to. */
+/** Links that a statement of another is passed on to: some, and fewer where its author has a link
+ * to everybody. */
 const RELAY_LINKS = 4
+const RELAY_FULL = 1
+/** In one message, well below a page. */
+const NEWCOMERS_MAX = 64
 
 export interface Link {
   readonly boot: string
@@ -24,6 +29,7 @@ export class Links {
   readonly #links = new Map<NodeId, Link>()
   /** Of the last hello of each, oldest first. */
   readonly #addresses = new Map<NodeId, readonly string[]>()
+  #newcomers: { readonly row: RosterRow; readonly except: readonly NodeId[] }[] = []
   graph: ObserverGraph | undefined
 
   constructor(context: Context) {
@@ -108,13 +114,26 @@ export class Links {
     // Strangers to the graph are about to join, and everybody's duty.
     const must = open.filter(peer => lacking.has(peer) || graph?.members.has(peer) !== true)
     const may = open.filter(peer => !must.includes(peer) && near?.has(peer) !== false)
-    for (const peer of [...must, ...context.sample(may, RELAY_LINKS)]) context.send(peer, message)
+    const full = this.#links.size >= (graph?.members.size ?? 0) - 1
+    for (const peer of [...must, ...context.sample(may, full ? RELAY_FULL : RELAY_LINKS)])
+      context.send(peer, message)
   }
 
-  /** A newcomer has no links of its own yet: whoever meets it tells all. */
-  introduce(message: MembershipMessage, except: readonly NodeId[]): void {
+  /** A newcomer has no links of its own yet: whoever meets it tells all, with the next tick. */
+  introduce(alive: Signed<AliveBody>, except: readonly NodeId[]): void {
+    const row: RosterRow = { alive, state: 'alive', obituaries: [] }
+    this.#newcomers.push({ row, except: [...except, alive.author] })
+    if (this.#newcomers.length >= NEWCOMERS_MAX) this.tellNewcomers()
+  }
+
+  /** Many come at once when a mesh starts: one message a peer for all of a tick. */
+  tellNewcomers(): void {
+    const newcomers = this.#newcomers.splice(0)
+    if (newcomers.length === 0) return
     for (const peer of this.peers()) {
-      if (!except.includes(peer)) this.#context.send(peer, message)
+      const rows = newcomers.filter(({ except }) => !except.includes(peer)).map(({ row }) => row)
+      if (rows.length === 0) continue
+      this.#context.send(peer, { kind: 'roster', rows, forgets: [], want: [], done: false })
     }
   }
 }

@@ -25,6 +25,7 @@ import { Witness } from './witness.ts'
 
 /** A peer that is linked but returns no roster is waited for so long. */
 const SNAPSHOT_MS = 5_000
+const HEARTBEAT = { kind: 'heartbeat' } as const
 
 export class Membership {
   readonly #context: Context
@@ -146,6 +147,7 @@ export class Membership {
   #tick(): void {
     this.#settle()
     this.#beat()
+    this.#links.tellNewcomers()
     if (this.#awareness.mayJudge()) {
       this.#suspicion.tick()
       this.#survey.tick()
@@ -187,7 +189,7 @@ export class Membership {
     const { heartbeatMs } = context.config
     this.#beatMs = Math.max(this.#beatMs + heartbeatMs, context.nowMs + heartbeatMs / 2)
     for (const peer of this.#overlay.graph.observers(context.self)) {
-      if (this.#links.has(peer)) context.send(peer, { kind: 'heartbeat' })
+      if (this.#links.has(peer)) context.send(peer, HEARTBEAT)
     }
   }
 
@@ -195,7 +197,7 @@ export class Membership {
   #resume(pausedMs: number): void {
     this.#context.notify({ kind: 'paused', pausedMs })
     if (!this.#identity.settled) return
-    for (const peer of this.#links.peers()) this.#context.send(peer, { kind: 'heartbeat' })
+    for (const peer of this.#links.peers()) this.#context.send(peer, HEARTBEAT)
     const [peer] = this.#context.sample(this.#links.peers(), 1)
     if (peer !== undefined) this.#sync.greet(peer)
   }
@@ -216,7 +218,7 @@ export class Membership {
           this.#context.send(peer, { kind: 'alive', alive: this.#identity.self().alive })
           // Silence counts from the first heartbeat: a cut right after this one is noticed in time.
           if (this.#overlay.graph.observers(this.#context.self).has(peer)) {
-            this.#context.send(peer, { kind: 'heartbeat' })
+            this.#context.send(peer, HEARTBEAT)
           }
         }
         this.#sync.greet(peer)

@@ -107,7 +107,7 @@ export class News {
     suspicion.refuted(node, phase === 'restarting' ? restartMs : undefined)
     verdict.end(node)
     if (except === undefined) return
-    if (newcomer) links.introduce({ kind: 'alive', alive }, [...except, node])
+    if (newcomer) links.introduce(alive, except)
     else links.relay({ kind: 'alive', alive }, [...except, node], alerts.reporters(node))
   }
 

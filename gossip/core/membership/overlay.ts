@@ -33,6 +33,12 @@ export class Overlay {
     return new Set([...this.#graph.observers(self), ...this.#graph.subjects(self)])
   }
 
+  /** It observes us, or we observe it. */
+  near(id: NodeId): boolean {
+    const { self } = this.#context
+    return this.#graph.observers(self).has(id) || this.#graph.subjects(self).has(id)
+  }
+
   /** Rule 6. True when the graph changed. */
   refresh(): boolean {
     if (this.#revision === this.#roster.revision && this.#unresolvedMs === undefined) return false

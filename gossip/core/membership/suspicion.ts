@@ -43,6 +43,11 @@ export class Suspicion {
     return this.#watches
   }
 
+  /** Nobody is silent, and no report outlives its subject. */
+  get calm(): boolean {
+    return this.#watches.size === 0 && this.#epitaphs.size === 0
+  }
+
   /** True while any subject of ours is silent, vetoed or not: we beacon. */
   get troubled(): boolean {
     const { context, graph } = this.#c
@@ -190,7 +195,9 @@ export class Suspicion {
     for (const subject of subjects) {
       if (this.#watches.has(subject) || !roster.lives(subject)) continue
       const link = links.get(subject)
-      if (awakeMs - (link?.heardMs ?? this.#unmetSince(subject)) < config.silenceSuspectMs) continue
+      const quiet = awakeMs - (link?.heardMs ?? this.#unmetSince(subject))
+      // Without a link it may only wait for its turn to be dialled.
+      if (quiet < (link === undefined ? config.silenceDeadMs : config.silenceSuspectMs)) continue
       // It may not know yet that we observe it: without a heartbeat ever, a probe must fail first.
       const quietMs = link?.beats === true ? link.heardMs : undefined
       this.#watches.set(subject, newWatch(subject, quietMs, link === undefined))
