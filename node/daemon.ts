@@ -97,7 +97,7 @@ export class Daemon {
       node: identity.nodeId,
       mesh: mesh.meshId
     })
-    this.#runtimes = await openRuntimes(
+    const { runtimes, absent } = await openRuntimes(
       {
         dataDir: options.dataDir,
         mesh: mesh.meshId,
@@ -108,9 +108,11 @@ export class Daemon {
       },
       this.#abort.signal
     )
-    this.#info = nodeInfo(options, { runtimes: [...this.#runtimes.keys()], version })
+    this.#runtimes = runtimes
+    const there = [...runtimes.keys()].filter(name => !absent.has(name))
+    this.#info = nodeInfo(options, { runtimes: there, version })
     this.#events = new EventLog({ now: () => new Date(this.#clock.wallMs()) }, { boot })
-    this.#compose(boot)
+    this.#compose(boot, absent)
     await this.#serve()
     await this.#listen()
     this.#driver.listen()
@@ -170,7 +172,7 @@ export class Daemon {
     await this.#store.close()
   }
 
-  #compose(boot: string): void {
+  #compose(boot: string, absent: ReadonlySet<RuntimeName>): void {
     const { options, log } = this.#c
     const { identity, mesh } = this.#membership
     const agent = new Agent(
@@ -206,7 +208,13 @@ export class Daemon {
       }
     )
     const input = (value: AgentInput): void => this.#input(value)
-    this.#executor = new Executor({ runtimes: this.#runtimes, clock: this.#clock, log, input })
+    this.#executor = new Executor({
+      runtimes: this.#runtimes,
+      absent,
+      clock: this.#clock,
+      log,
+      input
+    })
     const context: ReportContext = { agent, clock: this.#clock, version: this.#c.version }
     const writes = new Writes({ agent, clock: this.#clock, input, context })
     this.#writes = writes
@@ -276,7 +284,7 @@ export class Daemon {
       id: identity.nodeId,
       mesh: mesh.meshId,
       addresses: this.#host.addresses().map(address => address + suffix),
-      runtimes: [...this.#runtimes.keys()],
+      runtimes: this.#share?.info.runtimes ?? this.#info.runtimes,
       version,
       pid: process.pid,
       dataDir: options.dataDir

@@ -28,6 +28,8 @@ export interface Unavailable {
 
 export interface ExecutorComponents {
   readonly runtimes: ReadonlyMap<string, Runtime>
+  /** Not there yet, and no trouble until they once were. */
+  readonly absent: ReadonlySet<RuntimeName>
   readonly clock: Clock
   readonly log: Log
   readonly input: (input: AgentInput) => void
@@ -43,14 +45,26 @@ export class Executor {
   #debounce: NodeJS.Timeout | undefined
   #resync: NodeJS.Timeout | undefined
   readonly #unavailable = new Map<RuntimeName, Unavailable>()
+  readonly #absent: Set<RuntimeName>
 
   constructor(components: ExecutorComponents) {
     this.#c = components
+    this.#absent = new Set(components.absent)
   }
 
   /** Why a runtime cannot be asked now, by its name. */
   get unavailable(): ReadonlyMap<RuntimeName, Unavailable> {
     return this.#unavailable
+  }
+
+  /** Those that can run something: there, and not down for longer than `downMs`. */
+  usable(nowMs: number, downMs: number): readonly RuntimeName[] {
+    return [...this.#c.runtimes.values()]
+      .map(runtime => runtime.name)
+      .filter(name => {
+        const down = this.#unavailable.get(name)
+        return !this.#absent.has(name) && (down === undefined || nowMs - down.sinceMs < downMs)
+      })
   }
 
   start(): void {
@@ -161,8 +175,10 @@ export class Executor {
         instances.push(...(await runtime.list(signal)))
         runtimes.push(runtime.name)
         this.#unavailable.delete(runtime.name)
+        this.#absent.delete(runtime.name)
       } catch (error) {
         if (this.#abort.signal.aborted) return
+        if (this.#absent.has(runtime.name)) continue
         const reason = error instanceof Error ? error.message : String(error)
         const sinceMs = this.#unavailable.get(runtime.name)?.sinceMs ?? beganMs
         this.#unavailable.set(runtime.name, { reason, sinceMs })

@@ -5,7 +5,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { codec } from '../gossip/codec.ts'
 import { count, isRecord, list } from '../gossip/core/check.ts'
-import type { RuntimeName } from '../src/spec/workload.ts'
 import type { Agent } from './agent/agent.ts'
 import type { AgentInput } from './agent/api.ts'
 import { EIGHTHS_FULL, LoadFactor } from './agent/load-factor.ts'
@@ -31,7 +30,6 @@ export interface OwnShareComponents {
 
 export class OwnShare {
   readonly #c: OwnShareComponents
-  readonly #runtimes: readonly RuntimeName[]
   readonly #load: LoadFactor
   readonly #ramp: Ramp
   #info: NodeInfo
@@ -48,7 +46,6 @@ export class OwnShare {
     const wallMs = clock.wallMs()
     this.#c = components
     this.#info = init.info
-    this.#runtimes = init.info.runtimes
     this.#load = new LoadFactor({ nowMs })
     const stored = init.persisted.find(record => record.key === STARTS_KEY)
     const history = stored === undefined ? undefined : readHistory(stored.value)
@@ -76,7 +73,9 @@ export class OwnShare {
     const perCore = (loadavg()[0] ?? 0) / availableParallelism()
     const load = this.#load.sample(perCore, nowMs)
     const ramp = this.#ramp.eighths(nowMs, this.#anyFull())
-    this.#info = { ...this.#info, runtimes: this.#usable(nowMs) }
+    // Without those that have not answered for so long that others should take over.
+    const runtimes = this.#c.executor.usable(nowMs, ENGINE_DOWN_MS)
+    this.#info = { ...this.#info, runtimes }
     this.#publish(Math.max(1, Math.floor((load * ramp) / EIGHTHS_FULL)))
     this.#history = { ...this.#history, aliveMs: clock.wallMs() }
     const record = { key: STARTS_KEY, value: codec.encode(this.#history) }
@@ -88,14 +87,6 @@ export class OwnShare {
     if (text === this.#published) return
     this.#published = text
     this.#c.input({ kind: 'info', info: this.#info, eighths })
-  }
-
-  /** Without those that have not answered for so long that others should take over. */
-  #usable(nowMs: number): readonly RuntimeName[] {
-    return this.#runtimes.filter(name => {
-      const down = this.#c.executor.unavailable.get(name)
-      return down === undefined || nowMs - down.sinceMs < ENGINE_DOWN_MS
-    })
   }
 
   #anyFull(): boolean {

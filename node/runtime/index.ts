@@ -8,7 +8,7 @@ export interface OpenRuntimesInit {
   readonly dataDir: string
   readonly mesh: string
   readonly node: string
-  /** `auto`: process always, docker when an engine answers now. */
+  /** `auto`: process always, docker as soon as an engine answers. */
   readonly wanted: 'docker' | 'process' | 'auto'
   readonly dockerHost?: string | undefined
   readonly log: (message: string) => void
@@ -16,14 +16,20 @@ export interface OpenRuntimesInit {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
+export interface OpenedRuntimes {
+  readonly runtimes: ReadonlyMap<RuntimeName, Runtime>
+  /** Asked for by nobody and not there now: no trouble, and used when it comes. */
+  readonly absent: ReadonlySet<RuntimeName>
+}
+
 /**
- * The runtimes that are there, opened. A runtime that was asked for by name is in the map even when
- * it is down: its `status` says why, and it is used when it comes. Never throws for an engine.
+ * Opens the runtimes, also those that are down: `status` says why, and they are used when they come
+ * (at boot the engine may start after us). Never throws for an engine.
  */
 export async function openRuntimes(
   init: OpenRuntimesInit,
   signal: AbortSignal
-): Promise<ReadonlyMap<RuntimeName, Runtime>> {
+): Promise<OpenedRuntimes> {
   const { dataDir, mesh, node, wanted, log } = init
   const runtimes = new Map<RuntimeName, Runtime>()
   if (wanted !== 'docker') {
@@ -36,13 +42,12 @@ export async function openRuntimes(
     const env = init.env ?? process.env
     runtimes.set('docker', new DockerRuntime({ mesh, node, dockerHost: init.dockerHost, env }))
   }
-  for (const [name, runtime] of [...runtimes]) {
+  const absent = new Set<RuntimeName>()
+  for (const [name, runtime] of runtimes) {
     await runtime.open(signal)
     const { available, detail } = await runtime.status(signal)
     log(available ? `runtime ${detail}` : `runtime ${name} is not available: ${detail}`)
-    if (available || wanted !== 'auto') continue
-    runtimes.delete(name)
-    await runtime.close()
+    if (!available && wanted === 'auto') absent.add(name)
   }
-  return runtimes
+  return { runtimes, absent }
 }

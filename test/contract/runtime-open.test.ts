@@ -3,8 +3,11 @@
  */
 import { join } from 'node:path'
 import { equal, is, match } from 'uvu/assert'
+import { systemClock } from '../../node/clock.ts'
+import { Executor } from '../../node/executor.ts'
+import { createLog } from '../../node/log.ts'
 import { openRuntimes } from '../../node/runtime/index.ts'
-import { OWNER, openFake, temporary } from '../helpers/runtime.ts'
+import { OWNER, openFake, temporary, until } from '../helpers/runtime.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
 const test = suite('opening runtimes', { requires: ['linux'] })
@@ -13,34 +16,62 @@ async function names(
   context: TestContext,
   wanted: 'docker' | 'process' | 'auto',
   dockerHost: string
-): Promise<{ readonly names: string[]; readonly said: string[] }> {
+): Promise<{ readonly names: string[]; readonly absent: string[]; readonly said: string[] }> {
   const said: string[] = []
   const log = (message: string): void => void said.push(message)
   const dataDir = join(temporary(context), 'data')
   const init = { ...OWNER, dataDir, wanted, dockerHost, log, env: {} }
-  const runtimes = await openRuntimes(init, context.signal)
+  const { runtimes, absent } = await openRuntimes(init, context.signal)
   context.cleanup(() => Promise.all([...runtimes.values()].map(runtime => runtime.close())))
-  return { names: [...runtimes.keys()], said }
+  return { names: [...runtimes.keys()], absent: [...absent], said }
 }
 
-test('auto is processes always, and docker when an engine answers', async context => {
+test('auto is processes always, and docker as soon as an engine answers', async context => {
   const fake = await openFake(context)
   const both = await names(context, 'auto', fake.host)
-  equal(both.names, ['process', 'docker'])
+  equal([both.names, both.absent], [['process', 'docker'], []])
   match(both.said.join('\n'), 'runtime docker 0.0.0-fake (API 1.41)')
   await fake.down()
   const one = await names(context, 'auto', fake.host)
-  equal(one.names, ['process'])
+  equal([one.names, one.absent], [['process', 'docker'], ['docker']])
   match(one.said.join('\n'), 'runtime docker is not available: no docker engine: unix://')
 })
 
 test('a runtime asked for by name is there also while it is down', async context => {
   const fake = await openFake(context)
   await fake.down()
-  const { names: all, said } = await names(context, 'docker', fake.host)
-  equal(all, ['docker'])
+  const { names: all, absent, said } = await names(context, 'docker', fake.host)
+  equal([all, absent], [['docker'], []])
   is(said.length, 1)
   equal((await names(context, 'process', fake.host)).names, ['process'])
+})
+
+test('an engine that starts after the daemon is used, and was no trouble before', async context => {
+  const fake = await openFake(context)
+  await fake.down()
+  const dataDir = join(temporary(context), 'data')
+  const init = { ...OWNER, dataDir, wanted: 'auto', dockerHost: fake.host, env: {} } as const
+  const opened = await openRuntimes({ ...init, log: () => {} }, context.signal)
+  const listed = new Set<string>()
+  const executor = new Executor({
+    ...opened,
+    clock: systemClock,
+    log: createLog({ node: 'test', level: 'silent', format: 'json' }),
+    input: input => {
+      if (input.kind === 'observed') for (const name of input.runtimes) listed.add(name)
+    }
+  })
+  executor.start()
+  context.cleanup(async () => {
+    executor.stop()
+    for (const runtime of opened.runtimes.values()) await runtime.close()
+  })
+  await until(context.signal, () => listed.has('process'))
+  equal([...executor.unavailable.keys()], [])
+  equal(executor.usable(systemClock.nowMs(), 1_000), ['process'])
+  await fake.up()
+  await until(context.signal, () => listed.has('docker'))
+  equal(executor.usable(systemClock.nowMs(), 1_000), ['process', 'docker'])
 })
 
 test.run()
