@@ -161,6 +161,7 @@ export const workloadSchema = z
     ports: z.array(portSchema).max(LIST_MAX).readonly(),
     volumes: z.array(volumeSchema).max(LIST_MAX).readonly(),
     health: healthSchema.exactOptional(),
+    healthDisabled: z.literal(true).exactOptional(),
     labels: pairs,
     restart: z.enum(['no', 'on-failure', 'always']),
     stopSignal: z.string().superRefine(by(parseSignal)),

@@ -79,7 +79,10 @@ export interface WorkloadSpec {
   readonly init: boolean
   readonly ports: readonly PortSpec[]
   readonly volumes: readonly VolumeSpec[]
+  /** Absent: the image's own check, if it has one. */
   readonly health?: HealthCheck
+  /** Not even the image's own check. Never with `health`. */
+  readonly healthDisabled?: true
   readonly labels: Readonly<Record<string, string>>
   readonly restart: RestartPolicy
   readonly stopSignal: string

@@ -132,6 +132,14 @@ test('every field of a spec arrives at the engine', async context => {
   equal(info.NetworkSettings.Networks['shoal-test']?.Aliases.includes('web'), true)
 })
 
+test('a disabled check is none at all, whatever the image says', async context => {
+  const { signal } = context
+  const runtime = await open(context)
+  const { id } = await runtime.start(spec('', { healthDisabled: true }), newMark(), signal)
+  const { Config: config } = (await runtime.inspect(id, signal)) as Inspected
+  equal((config['Healthcheck'] as { Test: string[] }).Test, ['NONE'])
+})
+
 test('services of one project reach each other by name, other projects do not', async context => {
   const { signal } = context
   const runtime = await open(context)

@@ -38,7 +38,7 @@ export function createBody(input: BodyInput): ContainerCreateOptions & { readonl
     Labels: { ...instanceLabels(mark, owner, spec.labels) },
     ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
-    ...(spec.health === undefined ? {} : { Healthcheck: healthConfig(spec.health) }),
+    ...healthOf(spec),
     StopSignal: spec.stopSignal,
     StopTimeout: Math.ceil(spec.stopGraceMs / 1_000),
     ExposedPorts: Object.fromEntries(spec.ports.map(port => [portKey(port), {}])),
@@ -120,6 +120,12 @@ function mount(project: string, volume: VolumeSpec): MountSettings {
       throw new RuntimeFailure('permanent', `unknown volume ${JSON.stringify(unknown)}`)
     }
   }
+}
+
+/** Docker: `NONE` turns the image's own check off. */
+function healthOf(spec: WorkloadSpec): { Healthcheck?: HealthConfig } {
+  if (spec.healthDisabled === true) return { Healthcheck: { Test: ['NONE'] } }
+  return spec.health === undefined ? {} : { Healthcheck: healthConfig(spec.health) }
 }
 
 function healthConfig(health: HealthCheck): HealthConfig {

@@ -145,7 +145,6 @@ export async function readService(
   const workingDir = readWorkingDir(scope)
   const user = readUser(scope)
   warnSinglePort(scope, replicas.count, ports)
-  if (health.disabled) warnDisabled(scope)
   const spec: Draft['spec'] = {
     project: context.project,
     name,
@@ -157,6 +156,7 @@ export async function readService(
     ports: ports.map(({ field: _, ...port }) => port),
     volumes: readVolumes(scope, name, context),
     ...(health.check === undefined ? {} : { health: health.check }),
+    ...(health.disabled ? { healthDisabled: true as const } : {}),
     labels: pairsToRecord(labels),
     restart: readRestart(scope, deploy),
     stopSignal: scope.parseKey('stop_signal', parseSignal) ?? DEFAULT_STOP_SIGNAL,
@@ -183,13 +183,6 @@ export async function readService(
     related: { name, scope, dependsOn, networks: readNetworks(scope, context) },
     ports
   }
-}
-
-function warnDisabled(scope: Scope): void {
-  const field = scope.field('healthcheck')
-  if (field === undefined) return
-  const message = "no check is set; the image's own check, if it has one, still runs"
-  scope.report.warn('UNSUPPORTED', field.at, field.path, message)
 }
 
 function checkSize(scope: Scope, spec: Draft['spec']): void {
