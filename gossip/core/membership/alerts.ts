@@ -113,7 +113,7 @@ export class Alerts {
     if (key(reports) !== this.#said) {
       // A daemon that is gone broke all its links at once: everybody knocks, and nobody dies of it
       // before a grace. Alerts would only take the cores from those who have not noticed yet.
-      const urgent = reports.some(({ evidence }) => evidence !== 'refused')
+      const urgent = reports.some(({ evidence, due }) => due || evidence !== 'refused')
       if (this.#said === '' && urgent) this.#send(reports)
       else if (!this.#flushing) {
         this.#flushing = true
