@@ -68,6 +68,17 @@ export async function settleMembership(options: DaemonOptions): Promise<Membersh
     })
   }
   const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile)
+  if (token === undefined && !hasMesh && (await exists(join(dataDir, STORE_DIR)))) {
+    // A join that nobody accepted yet, or a lost file: another mesh must not take its place.
+    throw new ShoalError(
+      'STORE',
+      'this node was about to join a mesh, or its mesh.json is missing',
+      {
+        where: dataDir,
+        hint: 'join again with the token of that mesh; or, to start anew, remove the data directory'
+      }
+    )
+  }
   const identity = hasIdentity ? await loadIdentity(dataDir) : await createIdentity(dataDir)
   if (token === undefined) {
     const mesh = hasMesh ? await loadMesh(dataDir) : await createMesh(dataDir)

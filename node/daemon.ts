@@ -208,13 +208,8 @@ export class Daemon {
       }
     )
     const input = (value: AgentInput): void => this.#input(value)
-    this.#executor = new Executor({
-      runtimes: this.#runtimes,
-      absent,
-      clock: this.#clock,
-      log,
-      input
-    })
+    const engines = { runtimes: this.#runtimes, absent, clock: this.#clock }
+    this.#executor = new Executor({ ...engines, log, input })
     const context: ReportContext = { agent, clock: this.#clock, version: this.#c.version }
     const writes = new Writes({ agent, clock: this.#clock, input, context })
     this.#writes = writes

@@ -70,6 +70,13 @@ export const checkBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   return next()
 }
 
+/** For routes that take none: who sends one expects it to matter. `{}` says nothing. */
+export const refuseBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const text = (await c.req.text()).trim()
+  if (text === '' || /^{\s*}$/.test(text)) return next()
+  return toResponse(failure('INVALID', 'this route takes no body'))
+}
+
 /** Deepest nesting of arrays and objects in a JSON text, without parsing it. */
 export function jsonDepth(text: string): number {
   let depth = 0

@@ -121,6 +121,18 @@ test('wrong methods and paths are 405 and 404', async context => {
   bodyOf(none)
 })
 
+test('leave and token take no body, and do nothing when one is sent', async context => {
+  const { socket } = await openApi(context)
+  for (const path of ['/v1/leave', '/v1/token']) {
+    for (const body of ['{"operation":1}', '[]', 'null']) {
+      const answer = await raw(socket, { path, method: 'POST', headers: JSON_TYPE, body })
+      equal([answer.status, bodyOf(answer).code], [400, 'INVALID'], `${path} ${body}`)
+    }
+    const empty = { path, method: 'POST', headers: JSON_TYPE, body: '{}' }
+    equal((await raw(socket, empty)).status, 200)
+  }
+})
+
 test('bodies that are not JSON, broken, deep or of another type are refused', async context => {
   const { socket, backend } = await openApi(context)
   const post = (body: string, headers: Record<string, string> = JSON_TYPE) =>

@@ -2,7 +2,7 @@
  * Plain programs: they outlive a daemon that is killed, are known by more than a pid, keep every
  * line, and are told apart from strangers (F1, F49, F50, S7, S8).
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -99,14 +99,25 @@ function fail(): never {
   throw new Error('nothing runs')
 }
 
+/** A process whose start time, in ticks of 10 ms, is another than the recorded one. */
+async function startedLater(context: TestContext, recorded: string): Promise<ChildProcess> {
+  for (;;) {
+    const child = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' })
+    context.cleanup(() => child.kill('SIGKILL'))
+    await once(child, 'spawn')
+    const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    if (startTicks !== undefined && !recorded.split(/\s/).includes(startTicks)) return child
+    context.signal.throwIfAborted()
+  }
+}
+
 test('a pid that was given to a stranger is never signalled', async context => {
   const { signal } = context
   const { runtime, record } = await open(context)
   const { id } = await runtime.start(spec('exec sleep 600'), newMark(), signal)
-  const stranger = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' })
-  context.cleanup(() => stranger.kill('SIGKILL'))
-  await once(stranger, 'spawn')
   const path = record(id, 'workload.1')
+  const stranger = await startedLater(context, readFileSync(path, 'utf8'))
   const [pid, ...rest] = readFileSync(path, 'utf8').split(' ')
   context.cleanup(() => process.kill(Number(pid), 'SIGKILL'))
   // As if the pid of ours had ended and come round to the stranger: same pid, other start time.

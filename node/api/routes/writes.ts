@@ -1,6 +1,7 @@
 /** Everything that changes something. */
 import { randomBytes } from 'node:crypto'
 import { routes } from '../../../src/api/contract.ts'
+import { refuseBody } from '../guard.ts'
 import { checkSpecs } from '../specs.ts'
 import { type App, mutable, type RouteComponents, writing } from './types.ts'
 
@@ -48,6 +49,8 @@ export function addWrites(app: App, components: RouteComponents): void {
     )
     return c.json(mutable(answer), 200)
   })
+  app.use('/v1/token', refuseBody)
+  app.use('/v1/leave', refuseBody)
   app.openapi(routes.token, async c => {
     const answer = await writing(components, once(), {}, signal => backend.token(signal))
     return c.json(mutable(answer), 200)
