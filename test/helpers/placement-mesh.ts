@@ -148,6 +148,32 @@ export function anyView(size: number): fc.Arbitrary<PlacementInput> {
     .map(parts => ({ version: 1, ...parts }))
 }
 
+/** Replicas too big for what is left of most nodes: about every fifth such view needs a rescue. */
+export function crowdedView(size: number): fc.Arbitrary<PlacementInput> {
+  const memories = fc.array(fc.constantFrom(1_000, 2_000, 3_000), {
+    minLength: size,
+    maxLength: size
+  })
+  const demand = fc.record({
+    memoryMiB: fc.constantFrom(300, 450, 600, 900, 1_400),
+    replicas: fc.constantFrom(1, 1, 2, 3),
+    class: fc.constantFrom(0, 0, 0, 1)
+  })
+  return fc
+    .record({
+      salt: fc.constantFrom('s1', 's2', 's3', 's4'),
+      memories,
+      demands: fc.array(demand, { minLength: 2, maxLength: 10 })
+    })
+    .map(parts =>
+      view(
+        parts.memories.map((memoryMiB, i) => node(`n${i}`, { memoryMiB })),
+        parts.demands.map((each, i) => item(`u${i}`, { created: i, ...each })),
+        parts.salt
+      )
+    )
+}
+
 function anyChange(size: number): fc.Arbitrary<PlacementChange> {
   return fc.oneof(
     anyNode(size).map(each => ({ kind: 'node', node: each }) as const),
