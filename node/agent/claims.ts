@@ -14,6 +14,7 @@ import { isDraining, standingClaims } from './mapping.ts'
 import type { AllocationRecord } from './records.ts'
 import type { Claim, WorkloadView } from './view.ts'
 
+const UNHEARD_POLL_MS = 100
 const ACTIVE: ReadonlySet<string> = new Set(['running', 'healthy'])
 
 export function allocKey(uid: string, slot: number): string {
@@ -97,6 +98,11 @@ class SlotDecider {
   #claimFree(): void {
     const workload = this.#in.workload
     if (workload === undefined || !this.#waited(this.#in.config.settleMs)) return
+    const { view, nowMs, config, uid } = this.#in
+    // A newcomer may be the owner for those that know already what it has. Failover never waits.
+    const isNew = !view.claims(uid).some(claim => claim.slot === this.#slot)
+    const unheardMs = isNew ? view.unheardMs(nowMs, config.infoWaitMs) : 0
+    if (unheardMs > 0) return this.#due(Math.min(unheardMs, UNHEARD_POLL_MS))
     // Under the brake the claim is made at once and says so; only its start waits.
     const free = this.#rivals.length === 0
     const paced = free

@@ -4,6 +4,9 @@ export interface AgentConfig {
   /** A free slot is claimed once its owner has not changed for so long. Longer: fewer claims that
    * are taken back while a death is still spreading. Must exceed the spread of one alert. */
   readonly settleMs: number
+  /** A slot that nobody ever had waits so long for members that came and have not said yet what
+   * they have: nodes that know different members would each claim it. */
+  readonly infoWaitMs: number
   /** A view is said to the others once it has stood for so long. Longer: fewer messages while
    * members come and go, and a later `converged` and `noClaim`. */
   readonly viewSettleMs: number
@@ -40,6 +43,7 @@ export interface AgentConfig {
 
 export const DEFAULT_AGENT_CONFIG: AgentConfig = {
   settleMs: 300,
+  infoWaitMs: 2_000,
   viewSettleMs: 500,
   claimTimeoutMs: 2_000,
   handoverMs: 60_000,
@@ -61,6 +65,12 @@ export const DEFAULT_AGENT_CONFIG: AgentConfig = {
 
 export const AGENT_PRESETS = {
   lan: DEFAULT_AGENT_CONFIG,
-  fast: { ...DEFAULT_AGENT_CONFIG, settleMs: 150, viewSettleMs: 250 },
-  wan: { ...DEFAULT_AGENT_CONFIG, settleMs: 1_000, claimTimeoutMs: 5_000, syncWaitMs: 10_000 }
+  fast: { ...DEFAULT_AGENT_CONFIG, settleMs: 150, infoWaitMs: 1_000, viewSettleMs: 250 },
+  wan: {
+    ...DEFAULT_AGENT_CONFIG,
+    settleMs: 1_000,
+    infoWaitMs: 4_000,
+    claimTimeoutMs: 5_000,
+    syncWaitMs: 10_000
+  }
 } as const satisfies Record<string, AgentConfig>

@@ -118,6 +118,16 @@ export class View {
     return state === 'alive' || state === 'suspect'
   }
 
+  /** How long members that came within `waitMs` may still be silent of what they have; 0: none is. */
+  unheardMs(nowMs: number, waitMs: number): number {
+    let leftMs = 0
+    for (const [id, { sinceMs }] of this.members) {
+      if (this.infos.has(id) || !this.living(id)) continue
+      leftMs = Math.max(leftMs, sinceMs + waitMs - nowMs)
+    }
+    return leftMs
+  }
+
   /** All claims of a workload, by slot and node, also of dead nodes. */
   claims(uid: string): readonly Claim[] {
     return [...(this.#claims.get(uid)?.values() ?? [])]

@@ -58,6 +58,20 @@ for (const nodes of SIZES) {
   })
 }
 
+for (const nodes of [3, 4, 9, 20]) {
+  test(`${nodes} nodes that have just met start nothing twice`, async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const world = await mesh(nodes, seed)
+      await deploy(world, 'n0', { replicas: 8 })
+      for (let ms = 0; ms < 3_000; ms += 50) {
+        await world.run(50)
+        ok(world.running('web').length <= 8, `seed ${seed}, after ${ms} ms`)
+      }
+      ok(exact(world, 8, ids(world)), `seed ${seed}`)
+    }
+  })
+}
+
 for (const nodes of [2, 3, 4]) {
   test(`${nodes} nodes cut in two: both sides run all, after the heal each slot runs once`, async () => {
     const world = await mesh(nodes)

@@ -1,6 +1,6 @@
 import { equal } from 'uvu/assert'
 import { DEFAULT_AGENT_CONFIG as CONFIG } from '../../node/agent/config.ts'
-import { member, viewOf } from '../helpers/agent.ts'
+import { info, member, viewOf } from '../helpers/agent.ts'
 import { Side, side } from '../helpers/agent-side.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -14,6 +14,40 @@ test('a free slot is claimed and started once it has been ours for the settle ti
   one.decide(CONFIG.settleMs)
   equal(one.mine(0)?.state, 'starting')
   equal(one.mine(0)?.ran, true)
+})
+
+test('a slot that nobody ever had waits for a newcomer that has not said what it has', () => {
+  const one = side()
+  one.view.setMember({ ...member('d'), sinceMs: 100 })
+  one.targets.set(0, 'a')
+  one.decide(200)
+  one.decide(200 + CONFIG.settleMs)
+  equal(one.mine(0), undefined)
+  one.view.setOwn('d', 'info', info('d'))
+  one.decide(600 + CONFIG.settleMs)
+  equal(one.mine(0)?.state, 'starting')
+})
+
+test('it waits for a silent newcomer no longer than the limit', () => {
+  const one = side()
+  one.view.setMember({ ...member('d'), sinceMs: 100 })
+  one.targets.set(0, 'a')
+  one.decide(200)
+  one.decide(99 + CONFIG.infoWaitMs)
+  equal(one.mine(0), undefined)
+  one.decide(100 + CONFIG.infoWaitMs)
+  equal(one.mine(0)?.state, 'starting')
+})
+
+test('a slot that a dead node had waits for no newcomer', () => {
+  const one = side()
+  one.claim('b', 0)
+  one.view.setMember({ ...member('b'), state: 'dead' })
+  one.view.setMember({ ...member('d'), sinceMs: 100 })
+  one.targets.set(0, 'a')
+  one.decide(200)
+  one.decide(200 + CONFIG.settleMs)
+  equal(one.mine(0)?.state, 'starting')
 })
 
 test('the settle time is counted anew when the slot was meanwhile not ours', () => {

@@ -9,7 +9,7 @@ import type { Overlay } from './overlay.ts'
 const FLIGHTS_MAX = 4
 /** A newcomer learns all over its first link. The others wait until nobody has come for so long,
  * but not for ever, or a mesh that starts at once chokes on N * N handshakes. */
-const CALM_MS = 500
+const CALM_MS = 1_000
 const CALM_MAX_MS = 5_000
 /** Between two dials: a handshake is some 20 ms of work on both sides. */
 const FILL_MS = 250
@@ -28,7 +28,7 @@ const HEAL_RARE_MS = 60_000
 interface Missing {
   failures: number
   nextMs: number
-  /** We were linked before, or are few: it waits for nobody. */
+  /** We were linked before: it waits for nobody. */
   readonly known: boolean
   readonly far: boolean
 }
@@ -144,10 +144,9 @@ export class Dialer {
     for (const id of this.#missing.keys()) {
       if (!roster.lives(id) || links.has(id)) this.#missing.delete(id)
     }
-    const few = overlay.graph.members.size <= EVERYONE_MAX
     for (const id of overlay.neighbours()) {
       if (links.has(id) || this.#missing.has(id) || !roster.lives(id)) continue
-      const known = few || this.#met.has(id)
+      const known = this.#met.has(id)
       if (!known) this.#came()
       const far = !overlay.near(id)
       const nextMs = nowMs + (context.self < id ? 0 : YIELD_MS) + (far ? FAR_MS : 0)
@@ -159,9 +158,11 @@ export class Dialer {
       ([, { nextMs, known }]) => nowMs >= nextMs && (known || calm)
     )
     due.sort(([, a], [, b]) => a.nextMs - b.nextMs)
+    const few = overlay.graph.members.size <= EVERYONE_MAX
     for (const [id, { known, far }] of due) {
-      if (this.#flights.size >= FLIGHTS_MAX || (!known && nowMs < this.#fillNextMs)) return
-      if (!known) this.#fillNextMs = nowMs + (far ? FAR_MS : FILL_MS)
+      const paced = !known && !few
+      if (this.#flights.size >= FLIGHTS_MAX || (paced && nowMs < this.#fillNextMs)) return
+      if (paced) this.#fillNextMs = nowMs + (far ? FAR_MS : FILL_MS)
       this.dial(id)
     }
   }
