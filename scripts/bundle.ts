@@ -1,21 +1,23 @@
 /**
  * Bundles the two programs into `dist/bundle/{shoal,shoald}.js`, which package.json's `bin` names.
- * One build with splitting, so that what a command imports lazily is loaded only when it is used;
- * everything lies flat in one folder, because classic-level looks for `prebuilds/` beside the file
- * it was bundled into. The folder runs without node_modules.
+ * `shoal` is split, so that what a command imports lazily is loaded only when it is used; `shoald`
+ * is one CommonJS file, for V8 caches the code of scripts and not of modules. Everything lies flat
+ * in one folder, because classic-level looks for `prebuilds/` beside the file it was bundled into.
+ * The folder runs without node_modules.
  */
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Metafile } from 'esbuild'
+import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { NODE_FLAGS } from '../src/cli/node-flags.ts'
 import { startBytes } from './check-bundle.ts'
+import { writeCodeCache } from './code-cache.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist/bundle')
 const BUILD = join(ROOT, `dist/bundle.${process.pid}`)
-const ENTRIES = { shoal: 'src/cli/main.ts', shoald: 'node/main.ts' } as const
+const ENTRIES = { shoal: 'src/cli/main.ts', shoald: 'node/bundled.ts' } as const
 /** What runs each. `env -S`: coreutils 8.30, busybox 1.30, macOS. */
 const RUNS_WITH: Readonly<Record<string, string>> = {
   shoal: '#!/usr/bin/env node',
@@ -43,14 +45,34 @@ async function bundle(): Promise<Metafile> {
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
     version: string
   }
+  const common = options(manifest.version)
   const { metafile } = await build({
-    absWorkingDir: ROOT,
+    ...common,
     entryPoints: ENTRIES,
-    outdir: BUILD,
     chunkNames: '[name]-[hash]',
-    bundle: true,
     splitting: true,
     format: 'esm',
+    banner: { js: BANNER }
+  })
+  const daemon = await build({
+    ...common,
+    entryPoints: { shoald: 'node/main.ts' },
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    banner: { js: "const shoalUrl = require('node:url').pathToFileURL(__filename).href" },
+    define: { ...common.define, 'import.meta.url': 'shoalUrl' }
+  })
+  return {
+    inputs: { ...metafile.inputs, ...daemon.metafile.inputs },
+    outputs: { ...metafile.outputs, ...daemon.metafile.outputs }
+  }
+}
+
+function options(version: string) {
+  return {
+    absWorkingDir: ROOT,
+    outdir: BUILD,
+    bundle: true,
     platform: 'node',
     target: 'node20.19',
     // Smaller files parse faster; names stay, so that stacks and error names can be read.
@@ -58,14 +80,12 @@ async function bundle(): Promise<Metafile> {
     minifyWhitespace: true,
     keepNames: false,
     legalComments: 'none',
-    banner: { js: BANNER },
-    define: { 'process.env.SHOAL_VERSION': JSON.stringify(manifest.version) },
+    define: { 'process.env.SHOAL_VERSION': JSON.stringify(version) },
     loader: { '.node': 'empty' },
     external: ['cpu-features'],
     metafile: true,
     logLevel: 'warning'
-  })
-  return metafile
+  } as const satisfies BuildOptions
 }
 
 async function makeRunnable(name: string): Promise<void> {
@@ -82,13 +102,14 @@ async function main(): Promise<void> {
     const metafile = await bundle()
     for (const name of Object.keys(ENTRIES)) await makeRunnable(name)
     await copyPrebuilds()
+    const cacheBytes = await writeCodeCache(BUILD)
     await writeFile(`${OUT}.meta.json`, JSON.stringify(metafile))
     await rm(OUT, { recursive: true, force: true })
     await rename(BUILD, OUT)
-    for (const name of Object.keys(ENTRIES)) {
-      const kib = Math.round(startBytes(metafile, name) / 1024)
-      process.stdout.write(`dist/bundle/${name}.js: ${kib} KiB loaded at start\n`)
-    }
+    const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`
+    const shoal = kib(startBytes(metafile, 'shoal'))
+    process.stdout.write(`dist/bundle/shoal.js: ${shoal} loaded at start\n`)
+    process.stdout.write(`dist/bundle/shoald.cache: ${kib(cacheBytes)} of code\n`)
   } finally {
     await rm(BUILD, { recursive: true, force: true })
   }

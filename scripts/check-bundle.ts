@@ -5,7 +5,9 @@
 import { accessSync, constants, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Metafile } from 'esbuild'
+import { NODE_FLAGS } from '../src/cli/node-flags.ts'
 import { capture } from './exec.ts'
 
 interface Pack {
@@ -18,6 +20,8 @@ const NEEDED = [
   'LICENSE',
   'dist/bundle/shoal.js',
   'dist/bundle/shoald.js',
+  'dist/bundle/shoald.cjs',
+  'dist/bundle/shoald.cache',
   'dist/bundle/prebuilds/linux-x64/classic-level.node'
 ]
 const PACK_MIB_MAX = 16
@@ -72,6 +76,17 @@ function programs(root: string): string[] {
   return problems
 }
 
+/** The Node that made the cache takes it. */
+function cache(root: string): string[] {
+  const entry = pathToFileURL(join(root, 'dist/bundle/shoald.js')).href
+  const program = `process.argv.splice(1, 1, 'shoald', '--version')
+const { script } = await import('${entry}')
+console.log(script.cachedDataRejected)`
+  const options = [...NODE_FLAGS, '--input-type=module', '-e', program, '--', 'shoald']
+  const said = capture([process.execPath, ...options])
+  return said.includes('false') ? [] : ['shoald.cache does not fit the Node that made it']
+}
+
 function pack(root: string): string[] {
   const text = capture(['npm', 'pack', '--dry-run', '--json', '--ignore-scripts'], root)
   const [listing] = JSON.parse(text === '' ? '[]' : text) as Pack[]
@@ -87,7 +102,7 @@ function pack(root: string): string[] {
 
 /** True when the bundle is fit to be published; says what is not. */
 export async function checkBundle(root: string): Promise<boolean> {
-  const problems = [...startSize(root), ...programs(root), ...pack(root)]
+  const problems = [...startSize(root), ...programs(root), ...cache(root), ...pack(root)]
   for (const problem of problems) process.stdout.write(`${problem}\n`)
   return problems.length === 0
 }

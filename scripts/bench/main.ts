@@ -67,6 +67,8 @@ async function main(): Promise<void> {
     },
     allowPositionals: true
   })
+  // What people run, unless another program is named.
+  process.env['SHOAL_BIN'] ??= 'bundle'
   const names = positionals.length > 0 ? positionals : [...Object.keys(BENCHES), 'placement']
   const unknown = names.find(name => name !== 'placement' && BENCHES[name] === undefined)
   if (values.help || unknown !== undefined) {
