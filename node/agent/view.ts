@@ -118,7 +118,7 @@ export class View {
     return state === 'alive' || state === 'suspect'
   }
 
-  /** How long members that came within `waitMs` may still be silent of what they have; 0: none is. */
+  /** How long members that came within `waitMs` may still not say what they have; 0: all said. */
   unheardMs(nowMs: number, waitMs: number): number {
     let leftMs = 0
     for (const [id, { sinceMs }] of this.members) {
