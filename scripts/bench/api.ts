@@ -1,5 +1,7 @@
 /** The daemon's API over its unix socket, asked without starting a command for each question. */
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
+
+const RETRY_MS = 50
 
 export function apiGet(socketPath: string, path: string, timeoutMs: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -22,9 +24,10 @@ export function apiGet(socketPath: string, path: string, timeoutMs: number): Pro
 
 /** Follows `/v1/events` and calls back with each event, until the returned stop is called. */
 export function apiEvents(socketPath: string, heard: (event: ApiEvent) => void): () => void {
-  const outgoing = request(
-    { socketPath, path: '/v1/events', headers: { accept: 'text/event-stream' } },
-    incoming => {
+  const options = { socketPath, path: '/v1/events', headers: { accept: 'text/event-stream' } }
+  let isStopped = false
+  const open = (): ClientRequest => {
+    const outgoing = request(options, incoming => {
       let rest = ''
       incoming.setEncoding('utf8').on('data', (chunk: string) => {
         const lines = (rest + chunk).split('\n')
@@ -33,11 +36,22 @@ export function apiEvents(socketPath: string, heard: (event: ApiEvent) => void):
           if (line.startsWith('data:')) heard(JSON.parse(line.slice(5)) as ApiEvent)
       })
       incoming.on('error', () => {})
-    }
-  )
-  outgoing.on('error', () => {})
-  outgoing.end()
-  return () => outgoing.destroy()
+    })
+    // A daemon that starts has its socket a moment before it answers.
+    outgoing.on('error', () => {
+      if (isStopped) return
+      setTimeout(() => {
+        if (!isStopped) current = open()
+      }, RETRY_MS)
+    })
+    outgoing.end()
+    return outgoing
+  }
+  let current = open()
+  return () => {
+    isStopped = true
+    current.destroy()
+  }
 }
 
 export interface ApiEvent {
