@@ -53,7 +53,8 @@ function knockOnce(
     socket.once('end', () => settle('accepted, then closed'))
     socket.resume()
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (isAccepted) settle('accepted, then closed')
+      // Reset before we heard that we were connected: the same, seen later.
+      if (isAccepted || error.code === 'ECONNRESET') settle('accepted, then closed')
       else if (error.code === 'ECONNREFUSED') settle('refused')
       else settle(NOT_OURS_TO_USE.has(error.code ?? '') ? 'unusable' : 'nothing')
     })
