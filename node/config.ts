@@ -1,8 +1,9 @@
 /** What this daemon runs with: flags, what the data directory says, and what the machine has. */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { availableParallelism, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { DaemonOptions } from '../src/api/daemon-flags.ts'
+import { limitedFile, limitedText, SMALL_FILE_BYTES_MAX, tokenTooLong } from '../src/api/files.ts'
 import { decodeToken, type JoinToken } from '../src/api/token.ts'
 import { ShoalError } from '../src/errors.ts'
 import type { RuntimeName } from '../src/spec/workload.ts'
@@ -15,11 +16,10 @@ import {
   loadIdentity,
   loadMesh,
   MESH_FILE,
-  type MeshIdentity
+  type MeshIdentity,
+  STORE_DIR
 } from './identity.ts'
-
-export const STORE_DIR = 'state'
-const TOKEN_BYTES_MAX = 16 * 1024
+import type { Traces } from './traces.ts'
 
 export interface Membership {
   readonly identity: Identity
@@ -38,26 +38,28 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function readToken(file: string): Promise<JoinToken> {
-  const chunks: Buffer[] = []
-  let length = 0
-  if (file === '-') {
-    for await (const chunk of process.stdin) {
-      chunks.push(chunk as Buffer)
-      length += (chunk as Buffer).length
-      if (length > TOKEN_BYTES_MAX) throw new ShoalError('TOKEN', 'the token is longer than any')
-    }
-    return decodeToken(Buffer.concat(chunks).toString('utf8'))
-  }
+  let text: string | undefined
   try {
-    return decodeToken(await readFile(file, 'utf8'))
+    text =
+      file === '-'
+        ? await limitedText(process.stdin, SMALL_FILE_BYTES_MAX)
+        : await limitedFile(file, SMALL_FILE_BYTES_MAX)
   } catch (error) {
-    if (error instanceof ShoalError) throw error
-    throw new ShoalError('USAGE', 'cannot read the token file', { where: file, cause: error })
+    const { code } = error as NodeJS.ErrnoException
+    throw new ShoalError('USAGE', `cannot read the token file: ${code ?? String(error)}`, {
+      where: file,
+      cause: error
+    })
   }
+  if (text === undefined) throw tokenTooLong(file)
+  return decodeToken(text)
 }
 
 /** Who we are and which mesh we belong to: made, resumed or joined, as the flags say. */
-export async function settleMembership(options: DaemonOptions): Promise<Membership> {
+export async function settleMembership(
+  options: DaemonOptions,
+  traces: Traces
+): Promise<Membership> {
   const { dataDir } = options
   const hasIdentity = await exists(join(dataDir, IDENTITY_FILE))
   const hasMesh = await exists(join(dataDir, MESH_FILE))
@@ -75,13 +77,15 @@ export async function settleMembership(options: DaemonOptions): Promise<Membersh
       'this node was about to join a mesh, or its mesh.json is missing',
       {
         where: dataDir,
-        hint: 'join again with the token of that mesh; or, to start anew, remove the data directory'
+        hint: 'join again with a token; or, to start anew, remove the data directory'
       }
     )
   }
   const identity = hasIdentity ? await loadIdentity(dataDir) : await createIdentity(dataDir)
+  if (!hasIdentity) traces.made(IDENTITY_FILE)
   if (token === undefined) {
     const mesh = hasMesh ? await loadMesh(dataDir) : await createMesh(dataDir)
+    if (!hasMesh) traces.made(MESH_FILE)
     return { identity, mesh, join: options.join, fresh: false }
   }
   const mesh = { meshId: token.mesh, key: Buffer.from(token.key).toString('hex') }
@@ -90,7 +94,7 @@ export async function settleMembership(options: DaemonOptions): Promise<Membersh
     if (own.meshId !== mesh.meshId) {
       throw new ShoalError('REFUSED', `this node belongs to mesh ${own.meshId} already`, {
         where: join(dataDir, MESH_FILE),
-        hint: 'run shoal up and shoal leave first, or use another --data-dir'
+        hint: `give another --data-dir; or end that membership first: shoal up --data-dir ${dataDir}, then shoal leave`
       })
     }
   }

@@ -1,17 +1,14 @@
 /**
  * The composition root: every part of a daemon is made and joined here, and nowhere else.
  */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codec } from '../gossip/codec.ts'
 import { membershipConfig } from '../gossip/core/membership/config.ts'
 import { readReplicationMessage } from '../gossip/core/replication/message.ts'
-import { ListenError, MeshHost } from '../gossip/libp2p/host.ts'
-import type { LinkEvent } from '../gossip/libp2p/types.ts'
+import { MeshHost } from '../gossip/libp2p/host.ts'
 import { createSealer } from '../gossip/signer.ts'
-import type { DaemonOptions } from '../src/api/daemon-flags.ts'
-import { encodeToken } from '../src/api/token.ts'
-import type { LeaveAnswer, ReadyView, TokenAnswer } from '../src/api/types.ts'
+import type { DaemonOptions, FlagValues } from '../src/api/daemon-flags.ts'
+import type { LeaveAnswer } from '../src/api/types.ts'
 import { ShoalError } from '../src/errors.ts'
 import { checkWorkload } from '../src/spec/schema.ts'
 import type { RuntimeName, WorkloadSpec } from '../src/spec/workload.ts'
@@ -20,6 +17,7 @@ import type { AgentEvent, AgentInput } from './agent/api.ts'
 import { AGENT_PRESETS } from './agent/config.ts'
 import { PLACEMENT_VERSION } from './agent/placing.ts'
 import type { NodeInfo } from './agent/records.ts'
+import { Answers } from './answers.ts'
 import { EventLog } from './api/event-log.ts'
 import { type ApiServer, startApiServer } from './api/server.ts'
 import { NodeBackend } from './backend/backend.ts'
@@ -27,30 +25,36 @@ import { INSPECT_PROTOCOL, Inspect } from './backend/inspect.ts'
 import { LOGS_PROTOCOL, Logs } from './backend/logs.ts'
 import { Writes } from './backend/writes.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Membership, nodeInfo, STORE_DIR, settleMembership } from './config.ts'
+import { type Membership, nodeInfo, settleMembership } from './config.ts'
 import { Driver } from './driver.ts'
 import { eventRow } from './events.ts'
 import { Executor } from './executor.ts'
-import { MESH_FILE, saveMesh } from './identity.ts'
-import { leaveMesh } from './leave.ts'
-import type { Log } from './log.ts'
+import { STORE_DIR } from './identity.ts'
+import { Joining } from './joining.ts'
+import { keepOptions } from './kept.ts'
+import { forgetMesh, leaveMesh } from './leave.ts'
+import { listenForPeers } from './listen.ts'
+import { type Log, logFatal } from './log.ts'
 import { OwnShare } from './own-share.ts'
 import { systemRandom } from './random.ts'
 import { serveRemote } from './remote.ts'
 import type { ReportContext } from './report/context.ts'
 import { openRuntimes } from './runtime/index.ts'
 import type { Runtime } from './runtime/runtime.ts'
-import { LevelStore } from './store/level-store.ts'
+import { Storage } from './storage.ts'
+import type { LevelStore } from './store/level-store.ts'
+import { Traces } from './traces.ts'
 
 const PROTOCOL_VERSIONS = [1]
 const ALARMS_MAX = 32
 /** How long a planned restart may take before others act on our silence. */
 const RESTART_MS = 30_000
 const GOODBYE_MS = 100
-const TOKEN_ADDRESSES_MAX = 8
 
 export interface DaemonComponents {
   readonly options: DaemonOptions
+  /** Those of the options that are kept for the next start. */
+  readonly kept: FlagValues
   readonly version: string
   readonly log: Log
   /** Ends the process well. */
@@ -64,39 +68,60 @@ export class Daemon {
   readonly #clock: Clock = systemClock
   readonly #abort = new AbortController()
   readonly #alarms: string[] = []
+  readonly #traces: Traces
   #membership!: Membership
   #agent!: Agent
   #host!: MeshHost
-  #store!: LevelStore
-  #driver!: Driver
-  #executor!: Executor
   #events!: EventLog
-  #runtimes!: ReadonlyMap<RuntimeName, Runtime>
   #info!: NodeInfo
   #writes!: Writes
   #context!: ReportContext
+  #answers!: Answers
+  #joining!: Joining
+  #executor: Executor | undefined
+  #storage: Storage | undefined
+  #driver: Driver | undefined
+  #runtimes: ReadonlyMap<RuntimeName, Runtime> = new Map()
   #share: OwnShare | undefined
   #api: ApiServer | undefined
+  #starting: Promise<void> | undefined
   #viewSinceMs = 0
-  #joinFailure = ''
-  #linked = false
   #stopping = false
 
   constructor(components: DaemonComponents) {
     this.#c = components
+    this.#traces = new Traces(components.options.dataDir)
   }
 
-  /** Resolves when the API answers; the mesh may still be joining. Throws what forbids to run. */
+  /**
+   * Resolves when the node takes part; the mesh may still be joining. The API answers before, so
+   * that a full disk can be told. Throws what forbids to run, and then leaves nothing behind.
+   */
   async start(): Promise<void> {
+    this.#starting = this.#begin()
+    try {
+      await this.#starting
+    } catch (error) {
+      if (this.#stopping) return
+      this.#stopping = true
+      await this.#close()
+      await this.#traces.remove()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
     const { options, version, log } = this.#c
-    this.#membership = await settleMembership(options)
-    const { identity, mesh, join: addresses } = this.#membership
+    const { signal } = this.#abort
+    this.#membership = await settleMembership(options, this.#traces)
+    const { mesh, identity } = this.#membership
     const boot = systemRandom.hex(32)
-    this.#store = await LevelStore.open({
-      dir: join(options.dataDir, STORE_DIR),
-      node: identity.nodeId,
-      mesh: mesh.meshId
-    })
+    this.#storage = new Storage(
+      { log, onResume: () => this.#driver?.resume() },
+      { dir: join(options.dataDir, STORE_DIR), node: identity.nodeId, mesh: mesh.meshId }
+    )
+    await this.#storage.open({ member: this.#traces.wasMember })
+    this.#traces.ownsStore()
     const { runtimes, absent } = await openRuntimes(
       {
         dataDir: options.dataDir,
@@ -104,26 +129,37 @@ export class Daemon {
         node: identity.nodeId,
         wanted: options.runtime,
         dockerHost: options.dockerHost,
+        isFirst: !this.#traces.wasMember,
         log: message => log.info(message)
       },
-      this.#abort.signal
+      signal
     )
     this.#runtimes = runtimes
     const there = [...runtimes.keys()].filter(name => !absent.has(name))
     this.#info = nodeInfo(options, { runtimes: there, version })
     this.#events = new EventLog({ now: () => new Date(this.#clock.wallMs()) }, { boot })
-    this.#compose(boot, absent)
-    await this.#serve()
-    await this.#listen()
+    const executor = this.#compose(boot, absent)
+    await this.#serve(executor)
+    const store = await this.#storage.opened(signal)
+    this.#driver = this.#drive(executor, store)
+    await listenForPeers(this.#host)
+    signal.throwIfAborted()
     this.#driver.listen()
-    const persisted = await this.#store.read('')
-    this.#input({ kind: 'start', persisted, amnesiac: this.#store.amnesiac !== undefined })
+    await this.#takePart(executor, store)
+    if (this.#joining.isMember) await this.#keep()
+  }
+
+  async #takePart(executor: Executor, store: LevelStore): Promise<void> {
+    const { log } = this.#c
+    const { identity, mesh, join: addresses } = this.#membership
+    const persisted = await store.read('')
+    this.#input({ kind: 'start', persisted, amnesiac: store.amnesiac !== undefined })
     this.#share = new OwnShare(
       {
         agent: this.#agent,
         clock: this.#clock,
-        executor: this.#executor,
-        store: this.#store,
+        executor,
+        store,
         input: input => this.#input(input),
         onFailure: error => this.#fatal(error)
       },
@@ -135,44 +171,43 @@ export class Daemon {
     if (addresses.length > 0) {
       this.#input({ kind: 'membership', command: { kind: 'join', addresses } })
     }
-    this.#executor.start()
+    executor.start()
     log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses: announced }, 'listening')
   }
 
-  async #listen(): Promise<void> {
-    try {
-      await this.#host.start()
-    } catch (error) {
-      if (!(error instanceof ListenError)) throw error
-      throw new ShoalError('USAGE', error.message, {
-        where: '--listen',
-        hint: 'the port is taken, or the address is not of this host; choose another one',
-        cause: error
-      })
-    }
+  #keep(): Promise<void> {
+    const { options, kept, log } = this.#c
+    return keepOptions({ log }, options.dataDir, kept)
   }
 
   /** A planned stop of the daemon: workloads go on, nothing moves for a while. */
   async stop(): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
-    this.#input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTART_MS } })
-    await new Promise(resolve => setTimeout(resolve, GOODBYE_MS))
+    if (this.#share === undefined) {
+      this.#abort.abort()
+      await this.#starting?.catch(() => undefined)
+    } else {
+      this.#input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTART_MS } })
+      await new Promise(resolve => setTimeout(resolve, GOODBYE_MS))
+    }
     await this.#close()
+    // A mesh that never accepted us: nothing here is of any use, and it could be in the way.
+    if (this.#joining?.isMember === false) await this.#traces.remove()
   }
 
   async #close(): Promise<void> {
     this.#abort.abort()
     this.#share?.stop()
-    this.#executor.stop()
-    await this.#driver.stop()
+    this.#executor?.stop()
+    await this.#driver?.stop()
     await this.#api?.close()
-    await this.#host.stop()
+    await this.#host?.stop()
     for (const runtime of this.#runtimes.values()) await runtime.close()
-    await this.#store.close()
+    await this.#storage?.close()
   }
 
-  #compose(boot: string, absent: ReadonlySet<RuntimeName>): void {
+  #compose(boot: string, absent: ReadonlySet<RuntimeName>): Executor {
     const { options, log } = this.#c
     const { identity, mesh } = this.#membership
     const agent = new Agent(
@@ -209,30 +244,47 @@ export class Daemon {
     )
     const input = (value: AgentInput): void => this.#input(value)
     const engines = { runtimes: this.#runtimes, absent, clock: this.#clock }
-    this.#executor = new Executor({ ...engines, log, input })
+    const executor = new Executor({ ...engines, log, input })
+    this.#executor = executor
     const context: ReportContext = { agent, clock: this.#clock, version: this.#c.version }
-    const writes = new Writes({ agent, clock: this.#clock, input, context })
-    this.#writes = writes
+    this.#writes = new Writes({ agent, clock: this.#clock, input, context })
     this.#context = context
-    this.#driver = new Driver(
+    this.#joining = new Joining(
       {
-        agent,
-        host: this.#host,
-        store: this.#store,
-        executor: this.#executor,
-        clock: this.#clock,
-        log
+        log,
+        onAccepted: () => void this.#keep(),
+        onRefused: error => void this.#refusedByMesh(error),
+        onFatal: error => this.#fatal(error)
       },
+      { dataDir: options.dataDir, membership: this.#membership }
+    )
+    this.#answers = new Answers({
+      agent,
+      host: this.#host,
+      executor,
+      joining: this.#joining,
+      membership: this.#membership,
+      trouble: () => this.#storage?.trouble,
+      info: () => this.#share?.info ?? this.#info
+    })
+    return executor
+  }
+
+  #drive(executor: Executor, store: LevelStore): Driver {
+    const { log } = this.#c
+    const shared = { agent: this.#agent, host: this.#host, clock: this.#clock }
+    return new Driver(
+      { ...shared, store, executor, log },
       {
         onEvent: event => this.#event(event),
-        onReply: (operation, answer) => writes.replied(operation, answer),
-        onLink: event => this.#link(event),
+        onReply: (operation, answer) => this.#writes.replied(operation, answer),
+        onLink: event => this.#joining.link(event),
         onFatal: error => this.#fatal(error)
       }
     )
   }
 
-  async #serve(): Promise<void> {
+  async #serve(executor: Executor): Promise<void> {
     const { options, version, log } = this.#c
     const shared = { context: this.#context, host: this.#host, runtimes: this.#runtimes }
     const logs = new Logs(shared)
@@ -245,14 +297,14 @@ export class Daemon {
       inspect,
       logs,
       writes: this.#writes,
-      ready: () => this.#ready(),
+      ready: () => this.#answers.ready({ version, dataDir: options.dataDir }),
       statusExtra: () => ({
         mesh: this.#membership.mesh.meshId,
         viewSinceMs: this.#viewSinceMs,
-        alarms: this.#alarms,
-        unavailable: this.#executor.unavailable
+        alarms: [this.#storage?.trouble ?? [], this.#alarms].flat(),
+        unavailable: executor.unavailable
       }),
-      token: () => this.#token(),
+      token: () => this.#answers.token(),
       leave: signal => this.#leave(signal)
     })
     this.#api = await startApiServer(
@@ -264,53 +316,19 @@ export class Daemon {
     )
   }
 
+  /** Before the store is open nothing is taken in, and nothing can be. */
   #input(input: AgentInput): void {
-    this.#driver.input(input)
-  }
-
-  #ready(): ReadyView {
-    const { options, version } = this.#c
-    const { identity, mesh } = this.#membership
-    const suffix = `/p2p/${identity.nodeId}`
-    return {
-      ready: this.#agent.ready,
-      waits: this.#agent.ready ? '' : this.#waits(),
-      name: this.#info.name,
-      id: identity.nodeId,
-      mesh: mesh.meshId,
-      addresses: this.#host.addresses().map(address => address + suffix),
-      runtimes: this.#share?.info.runtimes ?? this.#info.runtimes,
-      version,
-      pid: process.pid,
-      dataDir: options.dataDir
-    }
-  }
-
-  #waits(): string {
-    if (this.#agent.amnesiac) return 'its store was damaged; it fetches the state from its peers'
-    if (this.#joinFailure !== '' && !this.#linked) return this.#joinFailure
-    const [first] = this.#executor.unavailable
-    if (first !== undefined) return `runtime ${first[0]} cannot be asked: ${first[1].reason}`
-    return 'it meets its peers'
-  }
-
-  #token(): TokenAnswer {
-    const { mesh, identity } = this.#membership
-    const own = this.#host.addresses().map(address => `${address}/p2p/${identity.nodeId}`)
-    const others = [...this.#agent.view.members.values()]
-      .filter(member => member.id !== identity.nodeId && member.state === 'alive')
-      .flatMap(member => member.addresses.slice(0, 1).map(address => `${address}/p2p/${member.id}`))
-    const addresses = [...own, ...others].slice(0, TOKEN_ADDRESSES_MAX)
-    const key = Buffer.from(mesh.key, 'hex')
-    return {
-      token: encodeToken({ mesh: mesh.meshId, key, addresses }),
-      mesh: mesh.meshId,
-      addresses
-    }
+    this.#driver?.input(input)
   }
 
   async #leave(signal: AbortSignal): Promise<LeaveAnswer> {
-    const { options, log, exit } = this.#c
+    const { log } = this.#c
+    if (!this.#joining.isMember) {
+      setTimeout(() => void this.#end(), GOODBYE_MS)
+      return { left: true, notes: ['this node was in no mesh yet; it has stopped trying'] }
+    }
+    if (this.#driver === undefined)
+      throw new ShoalError('UNAVAILABLE', `this node is not ready: ${this.#answers.waits()}`)
     const answer = await leaveMesh(
       {
         agent: this.#agent,
@@ -321,43 +339,26 @@ export class Daemon {
       },
       signal
     )
-    this.#stopping = true
-    setTimeout(() => {
-      void this.#close().then(async () => {
-        await rm(join(options.dataDir, MESH_FILE), { force: true })
-        await rm(join(options.dataDir, STORE_DIR), { recursive: true, force: true })
-        exit()
-      })
-    }, GOODBYE_MS)
+    setTimeout(() => void this.#end(), GOODBYE_MS)
     return answer
   }
 
-  #link(event: LinkEvent): void {
-    const { log, options } = this.#c
-    if (event.state === 'open') {
-      if (this.#linked) return
-      this.#linked = true
-      const { mesh } = this.#membership
-      // Only now is it certain that the token fits: a wrong one leaves nothing behind.
-      saveMesh(options.dataDir, mesh).catch((error: unknown) => this.#fatal(error))
-      return
-    }
-    if (event.state !== 'failed' && event.state !== 'refused') return
-    log.debug({ failure: event.failure }, event.message)
-    if (this.#linked) return
-    this.#joinFailure = event.message
-    const hopeless = ['WRONG_KEY', 'WRONG_MESH', 'VERSION'].includes(event.failure)
-    if (hopeless && this.#membership.fresh) void this.#refusedByMesh(event.failure, event.message)
+  /** Ends for good: the next start here is a new one. */
+  async #end(): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    const { dataDir } = this.#c.options
+    await this.#close()
+    await forgetMesh(dataDir)
+    this.#c.exit()
   }
 
   /** The first peer refuses us for good: say why, leave nothing behind, end. */
-  async #refusedByMesh(failure: string, message: string): Promise<void> {
+  async #refusedByMesh(error: ShoalError): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
-    const code = failure === 'WRONG_KEY' ? 'WRONG_KEY' : 'WRONG_MESH'
-    const error = new ShoalError(code, message, { hint: 'get a token of this mesh and join again' })
     await this.#close()
-    await rm(join(this.#c.options.dataDir, STORE_DIR), { recursive: true, force: true })
+    await this.#traces.remove()
     this.#c.fail(error)
   }
 
@@ -384,8 +385,7 @@ export class Daemon {
   #fatal(error: unknown): void {
     if (this.#stopping) return
     this.#stopping = true
-    const stack = error instanceof Error ? error.stack : String(error)
-    this.#c.log.fatal({ error: stack }, 'cannot go on')
+    logFatal(this.#c.log, error)
     this.#c.fail(error)
   }
 }

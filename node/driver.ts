@@ -80,6 +80,11 @@ export class Driver {
     host.onPublished(message => this.input({ kind: 'published', message }))
   }
 
+  /** The disk takes writes again: what waited behind it goes out, but not old messages. */
+  resume(): void {
+    this.#lanes.shed()
+  }
+
   async stop(): Promise<void> {
     this.#abort.abort()
     for (const timer of this.#timers) clearTimeout(timer)
@@ -138,7 +143,8 @@ export class Driver {
       () => {
         if (!this.#abort.signal.aborted) this.#execute(this.#lanes.written(lane))
       },
-      // A failed write may still exist (`promises.md` finding 2): never go on as if it had not.
+      // A failed write may still exist (`promises.md` finding 2): never go on as if it had not. A
+      // full disk does not come here: its write stays under way, and its lane waits.
       (error: unknown) => this.#init.onFatal(error)
     )
   }

@@ -6,15 +6,17 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, link, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, link, lstat, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { makeDirectory, reasonOfPath } from '../src/api/files.ts'
 import { ShoalError } from '../src/errors.ts'
 
 export const IDENTITY_FILE = 'identity.key'
 export const MESH_FILE = 'mesh.json'
+export const STORE_DIR = 'state'
 export const MESH_FILE_VERSION = 1
 
 const FILE_BYTES_MAX = 4_096
@@ -54,13 +56,18 @@ async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-async function ensureDirectory(dir: string): Promise<void> {
+/** The data directory, made where it is missing. Throws `STORE` that says why it cannot be used. */
+export async function ensureDirectory(dir: string): Promise<void> {
   try {
-    const created = await mkdir(dir, { recursive: true, mode: 0o700 })
     // The process umask may have taken bits of 0700 away, never added any.
-    if (created !== undefined) await chmod(dir, 0o700)
+    if (makeDirectory(dir, 0o700) !== undefined) await chmod(dir, 0o700)
   } catch (error) {
-    throw storeError(`cannot make the data directory: ${codeOf(error)}`, dir, undefined, error)
+    throw storeError(
+      `cannot make the data directory: ${reasonOfPath(error)}`,
+      dir,
+      'choose another one with --data-dir',
+      error
+    )
   }
   await checkDirectory(dir)
 }
@@ -74,7 +81,11 @@ async function checkDirectory(dir: string): Promise<void> {
 }
 
 /** Writes a file whole, on disk, with mode 0600. `replace` false: an existing file is an error. */
-async function writePrivate(path: string, content: Uint8Array, replace: boolean): Promise<void> {
+export async function writePrivate(
+  path: string,
+  content: Uint8Array,
+  replace: boolean
+): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const handle = await open(temporary, 'wx', 0o600)
@@ -91,7 +102,7 @@ async function writePrivate(path: string, content: Uint8Array, replace: boolean)
   } catch (error) {
     if (codeOf(error) === 'EEXIST')
       throw storeError('exists already and is never replaced', path, undefined, error)
-    throw storeError(`cannot write: ${codeOf(error)}`, path, undefined, error)
+    throw storeError(`cannot write: ${reasonOfPath(error)}`, path, undefined, error)
   } finally {
     await rm(temporary, { force: true })
   }

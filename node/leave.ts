@@ -2,6 +2,9 @@
  * `shoal leave`: hand over what can run elsewhere, stop the rest, say goodbye. Volumes stay on this
  * host's disk; nothing that shoal did not make is touched.
  */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OPTIONS_FILE } from '../src/api/kept-options.ts'
 import type { LeaveAnswer } from '../src/api/types.ts'
 import { ShoalError } from '../src/errors.ts'
 import type { Agent } from './agent/agent.ts'
@@ -9,6 +12,7 @@ import type { AgentInput } from './agent/api.ts'
 import { EIGHTHS_FULL } from './agent/load-factor.ts'
 import { volumeNames } from './agent/prepare.ts'
 import type { NodeInfo } from './agent/records.ts'
+import { MESH_FILE, STORE_DIR } from './identity.ts'
 import type { Log } from './log.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
@@ -103,5 +107,12 @@ async function stopAll(runtime: Runtime, log: Log, signal: AbortSignal): Promise
     await runtime.sweep(limited)
   } catch (error) {
     log.warn({ runtime: runtime.name, error: String(error) }, 'could not stop what runs here')
+  }
+}
+
+/** The next start in this data directory is that of a new member; its identity and volumes stay. */
+export async function forgetMesh(dataDir: string): Promise<void> {
+  for (const name of [MESH_FILE, OPTIONS_FILE, STORE_DIR]) {
+    await rm(join(dataDir, name), { recursive: true, force: true })
   }
 }

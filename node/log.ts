@@ -1,5 +1,6 @@
 /** Logging of the daemon: one line an event, JSON or text, on standard error. */
 import { type Logger, pino } from 'pino'
+import { formatError, ShoalError } from '../src/errors.ts'
 
 export type Log = Logger
 
@@ -21,12 +22,32 @@ function textLine(json: string): string {
   return `${when} ${LEVEL_TEXT[Number(level)] ?? level} ${node}: ${msg ?? ''}${fields.join('')}\n`
 }
 
+/** Lines that a full disk did not take are kept up to so many bytes, then dropped. */
+const HELD_BYTES_MAX = 256 * 1024
+
 export function createLog(init: {
   readonly node: string
   readonly level: string
   readonly format: 'json' | 'text'
+  /** Default: standard error. */
+  readonly fd?: number
 }): Log {
   const options = { level: init.level, base: { node: init.node } }
-  if (init.format === 'json') return pino(options, pino.destination({ fd: 2, sync: true }))
-  return pino(options, { write: line => void process.stderr.write(textLine(line)) })
+  const output = pino.destination({
+    fd: init.fd ?? 2,
+    sync: true,
+    maxLength: HELD_BYTES_MAX
+  })
+  // A log that cannot be written (a full disk, a closed pipe) is no reason to end.
+  output.on('error', () => {})
+  if (init.format === 'json') return pino(options, output)
+  return pino(options, { write: line => void output.write(textLine(line)) })
+}
+
+/** What ends the daemon, in one line for people; where in the code it was helps with bugs only. */
+export function logFatal(log: Log, error: unknown): void {
+  const known = error instanceof ShoalError && error.code !== 'INTERNAL' ? error : undefined
+  const what = known === undefined ? String(error) : formatError(known)
+  const withStack = error instanceof Error && (known === undefined || log.isLevelEnabled('debug'))
+  log.fatal(withStack ? { error: what, stack: error.stack } : { error: what }, 'cannot go on')
 }

@@ -1,6 +1,7 @@
 /** `shoald`: parses flags, runs one daemon, ends with the exit code of the one error table. */
 import '../gossip/libp2p/polyfill.ts'
-import { daemonHelp, parseDaemonFlags } from '../src/api/daemon-flags.ts'
+import { daemonHelp, daemonOptions, flagValues } from '../src/api/daemon-flags.ts'
+import { keepable, mergeOptions, readKeptOptions } from '../src/api/kept-options.ts'
 import { version } from '../src/api/version.ts'
 import { formatError, ShoalError } from '../src/errors.ts'
 import { Daemon } from './daemon.ts'
@@ -25,15 +26,26 @@ async function main(): Promise<void> {
     process.stdout.write(`${version()}\n`)
     return
   }
-  const options = parseDaemonFlags(argv, { env: process.env, uid: process.getuid?.() ?? 0 })
+  const context = { env: process.env, uid: process.getuid?.() ?? 0 }
+  const given = flagValues(argv)
+  const { dataDir } = daemonOptions(given, context)
+  const merged = mergeOptions(readKeptOptions(dataDir), given)
+  const options = daemonOptions(merged.values, context)
   const log = createLog({
     node: options.name ?? 'shoald',
     level: options.logLevel,
     format: options.logFormat
   })
-  for (const note of options.notes) log.info(note)
+  for (const note of [...options.notes, ...merged.notes]) log.info(note)
   const exit = (): void => process.exit(0)
-  const daemon = new Daemon({ options, version: version(), log, exit, fail })
+  const daemon = new Daemon({
+    options,
+    kept: keepable(merged.values),
+    version: version(),
+    log,
+    exit,
+    fail
+  })
   const stop = (): void => {
     daemon.stop().then(exit, fail)
   }
@@ -42,4 +54,6 @@ async function main(): Promise<void> {
   await daemon.start()
 }
 
+// Nobody may read it any more, or its disk may be full: that ends nothing.
+process.stderr.on('error', () => {})
 main().catch(fail)

@@ -36,6 +36,7 @@ export class OwnShare {
   #history: StartHistory
   #published = ''
   #timer: NodeJS.Timeout | undefined
+  #isWriting = false
 
   constructor(
     components: OwnShareComponents,
@@ -78,8 +79,17 @@ export class OwnShare {
     this.#info = { ...this.#info, runtimes }
     this.#publish(Math.max(1, Math.floor((load * ramp) / EIGHTHS_FULL)))
     this.#history = { ...this.#history, aliveMs: clock.wallMs() }
+    this.#write()
+  }
+
+  /** One at a time: a full disk keeps it waiting for long. */
+  #write(): void {
+    if (this.#isWriting) return
+    this.#isWriting = true
     const record = { key: STARTS_KEY, value: codec.encode(this.#history) }
-    this.#c.store.write([record], false).catch(this.#c.onFailure)
+    this.#c.store.write([record], false).then(() => {
+      this.#isWriting = false
+    }, this.#c.onFailure)
   }
 
   #publish(eighths: number): void {

@@ -18,6 +18,19 @@ export interface Released {
   readonly overflow: boolean
 }
 
+/** What may be lost on the way is lost without harm, and of no use when it is old. */
+function isMessage(effect: AgentEffect): boolean {
+  switch (effect.kind) {
+    case 'send':
+    case 'publish':
+    case 'knock':
+    case 'connect':
+      return true
+    default:
+      return false
+  }
+}
+
 /** Which lane an effect is for; undefined when it never waits. */
 function laneOf(effect: AgentEffect): Lane | undefined {
   switch (effect.kind) {
@@ -52,8 +65,19 @@ export class Lanes {
       else if (this.#writing[lane]) this.#waiting[lane].push(effect)
       else this.#release(lane, effect, out)
     }
-    const length = this.#waiting.member.length + this.#waiting.state.length
-    return { effects: out, overflow: length > LANE_EFFECTS_MAX }
+    if (this.#length > LANE_EFFECTS_MAX) this.shed()
+    return { effects: out, overflow: this.#length > LANE_EFFECTS_MAX }
+  }
+
+  /** Forgets the messages that wait: for a disk that did not take writes for long. */
+  shed(): void {
+    for (const lane of ['member', 'state'] as const) {
+      this.#waiting[lane] = this.#waiting[lane].filter(effect => !isMessage(effect))
+    }
+  }
+
+  get #length(): number {
+    return this.#waiting.member.length + this.#waiting.state.length
   }
 
   /** The lane's `persist` is on disk: what waited behind it, up to the next one. */

@@ -2,9 +2,10 @@
  * The unix socket: a folder that others may not write, mode 0660, group `shoal` where root runs
  * the daemon and that group exists. Whoever may open it may run anything on the mesh (T23).
  */
-import { chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
+import { makeDirectory, reasonOfPath } from '../../src/api/files.ts'
 import { ShoalError } from '../../src/errors.ts'
 
 const GROUP = 'shoal'
@@ -41,12 +42,16 @@ function prepareFolder(path: string): void {
   const folder = dirname(path)
   const root = process.getuid?.() === 0
   try {
-    mkdirSync(folder, { recursive: true, mode: root ? 0o755 : 0o700 })
+    makeDirectory(folder, root ? 0o755 : 0o700)
   } catch (error) {
-    throw new ShoalError('UNAVAILABLE', `cannot make the folder: ${reasonOf(error)}`, {
-      where: folder,
-      hint: 'choose another socket with --socket'
-    })
+    throw new ShoalError(
+      'UNAVAILABLE',
+      `cannot make the folder of the socket: ${reasonOfPath(error)}`,
+      {
+        where: folder,
+        hint: 'choose another socket with --socket'
+      }
+    )
   }
   const { mode } = lstatSync(folder)
   // Sticky folders such as /tmp are writable by all, but nobody can replace another's file.

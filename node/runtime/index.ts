@@ -1,7 +1,10 @@
 /**
  * Opens the runtimes of this node.
  */
+import { existsSync } from 'node:fs'
+import { ShoalError } from '../../src/errors.ts'
 import type { RuntimeName } from '../../src/spec/workload.ts'
+import { type AddressInput, candidateHosts } from './docker/address.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface OpenRuntimesInit {
@@ -11,6 +14,8 @@ export interface OpenRuntimesInit {
   /** `auto`: process always, docker as soon as an engine answers. */
   readonly wanted: 'docker' | 'process' | 'auto'
   readonly dockerHost?: string | undefined
+  /** The first start of this node, with a person who waits: nothing ran here before. */
+  readonly isFirst?: boolean
   readonly log: (message: string) => void
   /** Default: the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -24,7 +29,8 @@ export interface OpenedRuntimes {
 
 /**
  * Opens the runtimes, also those that are down: `status` says why, and they are used when they come
- * (at boot the engine may start after us). Never throws for an engine.
+ * (at boot the engine may start after us). Throws `RUNTIME` for an engine only at the first start,
+ * when it was asked for by name and there is not even a socket of one.
  */
 export async function openRuntimes(
   init: OpenRuntimesInit,
@@ -40,6 +46,8 @@ export async function openRuntimes(
     // Loaded only here: dockerode brings grpc and ssh along.
     const { DockerRuntime } = await import('./docker.ts')
     const env = init.env ?? process.env
+    if (wanted === 'docker' && init.isFirst === true)
+      refuseWithoutSocket({ dockerHost: init.dockerHost, env })
     runtimes.set('docker', new DockerRuntime({ mesh, node, dockerHost: init.dockerHost, env }))
   }
   const absent = new Set<RuntimeName>()
@@ -50,4 +58,17 @@ export async function openRuntimes(
     if (!available && wanted === 'auto') absent.add(name)
   }
   return { runtimes, absent }
+}
+
+const UNIX = 'unix://'
+
+function refuseWithoutSocket(address: AddressInput): void {
+  const hosts = candidateHosts(address)
+  const isMissing = (host: string): boolean =>
+    host.startsWith(UNIX) && !existsSync(host.slice(UNIX.length))
+  if (!hosts.every(isMissing)) return
+  throw new ShoalError('RUNTIME', 'there is no container engine', {
+    where: hosts.map(host => host.slice(UNIX.length)).join(', '),
+    hint: 'start Docker or Podman, name its socket with --docker-host, or give --runtime auto'
+  })
 }

@@ -4,8 +4,9 @@
  * always (boot id, pid, start time): a pid that was given away is never signalled.
  */
 import { existsSync, watch as watchFile } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeDirectory } from '../../src/api/files.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { instanceName, type Owner } from './labels.ts'
 import { HealthMonitors } from './process/health.ts'
@@ -94,7 +95,7 @@ export class ProcessRuntime implements Runtime {
       if (process.platform !== 'linux') throw new Error('the process runtime needs Linux')
       this.#proc ??= linuxProc()
       await requireTools()
-      await mkdir(this.#root, { recursive: true, mode: 0o711 })
+      makeDirectory(this.#root, 0o711)
       if (!existsSync(this.#path(SHIM_FILE))) await writeWhole(this.#path(SHIM_FILE), SHIM)
       await writeFile(this.#bell, '', { flag: 'a', mode: 0o600 })
       this.#why = ''

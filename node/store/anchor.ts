@@ -94,6 +94,11 @@ export class AnchorFile {
     fsyncSync(this.#file)
   }
 
+  /** Closes it as it is. */
+  drop(): void {
+    closeSync(this.#file)
+  }
+
   close(): void {
     this.sync()
     closeSync(this.#file)

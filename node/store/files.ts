@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { constants, existsSync, statfsSync } from 'node:fs'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory, reasonOfPath } from '../../src/api/files.ts'
 import { ShoalError } from '../../src/errors.ts'
 
 export const DATABASE = 'db'
@@ -35,11 +36,31 @@ export function storeError(message: string, where: string, hint = '', cause?: un
   return new ShoalError('STORE', message, { where, ...(hint === '' ? {} : { hint }), cause })
 }
 
+const CAUSES_MAX = 4
+
+/** True when the disk had no room for it: that passes, unlike every other fault of a disk. */
+export function isNoSpace(error: unknown): boolean {
+  let at = error
+  for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth += 1) {
+    const code = codeOf(at)
+    if (code === 'ENOSPC' || code === 'EDQUOT') return true
+    if (/No space left|quota exceeded/i.test(at.message)) return true
+    at = at.cause
+  }
+  return false
+}
+
+/** What people are told while the disk is full. */
+export function noSpaceText(dir: string): string {
+  const free = freeBytes(dir)
+  const left = free === undefined ? '' : ` (${Math.floor(free / 1024)} KiB free)`
+  return `no space left on the disk of ${dir}${left}; free some, it goes on by itself`
+}
+
 /** Makes the directory, or refuses one that others may read: secrets are in it. */
 export async function prepareDirectory(dir: string): Promise<void> {
   try {
-    const created = await mkdir(dir, { recursive: true, mode: 0o700 })
-    if (created !== undefined) await chmod(dir, 0o700)
+    if (makeDirectory(dir, 0o700) !== undefined) await chmod(dir, 0o700)
     const found = await stat(dir)
     const self = process.getuid?.()
     if (self !== undefined && found.uid !== self) {
@@ -54,7 +75,7 @@ export async function prepareDirectory(dir: string): Promise<void> {
     }
   } catch (error) {
     if (error instanceof ShoalError) throw error
-    throw storeError(`cannot use the store's directory: ${codeOf(error)}`, dir, '', error)
+    throw storeError(`cannot use the store's directory: ${reasonOfPath(error)}`, dir, '', error)
   }
 }
 
@@ -152,7 +173,7 @@ export async function layBallast(dir: string, bytes: number): Promise<void> {
 /** Moves a damaged database aside; never deletes it. Gives where it is now. */
 export async function quarantine(dir: string): Promise<string> {
   const room = join(dir, QUARANTINE)
-  await mkdir(room, { recursive: true, mode: 0o700 })
+  makeDirectory(room, 0o700)
   const target = join(room, String((await countQuarantined(dir)) + 1))
   await mkdir(target, { mode: 0o700 })
   for (const name of [DATABASE, ANCHOR]) {

@@ -5,25 +5,24 @@
  * sound of it taken over, and the node is amnesiac until its peers have filled it again.
  */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Level } from 'level'
+import { setTimeout as pause } from 'node:timers/promises'
 import { assert } from '../../gossip/core/assert.ts'
 import type { PersistedRecord } from '../../gossip/core/effect.ts'
-import { AnchorFile, readAnchor, readHostBoot } from './anchor.ts'
-import { Inventory, unwrap, wrap } from './checksum.ts'
-import {
-  type Database,
-  encodeMeta,
-  type Inspection,
-  inspect,
-  META_KEY,
-  type OpenFault,
-  openDatabase,
-  salvage,
-  scratchOf
-} from './database.ts'
+import { AnchorFile, readHostBoot } from './anchor.ts'
+import { type Inventory, unwrap, wrap } from './checksum.ts'
+import { type Database, META_KEY } from './database.ts'
 import * as files from './files.ts'
+import {
+  create,
+  type LevelStoreOptions,
+  metaRecord,
+  type Opened,
+  openAgain,
+  reasonOf,
+  refuseOthers,
+  reopen
+} from './opening.ts'
 import {
   AMNESIA_KEY,
   endOfPrefix,
@@ -34,23 +33,6 @@ import {
   type StoreStats
 } from './store.ts'
 
-export interface LevelStoreOptions {
-  /** The store's own directory. */
-  readonly dir: string
-  /** Whose it is: a store of another node or mesh is refused. */
-  readonly node: string
-  readonly mesh: string
-  /** Space kept for the day the disk is full; 0 for none. Default 32 MiB. */
-  readonly ballastBytes?: number
-}
-
-interface Opened {
-  readonly database: Database
-  readonly inventory: Inventory
-  readonly sequence: number
-  readonly salvaged: number
-}
-
 interface Batch {
   readonly records: readonly PersistedRecord[]
   readonly sync: boolean
@@ -58,13 +40,18 @@ interface Batch {
   readonly reject: (error: unknown) => void
 }
 
+/** A full disk is asked again after so long, then after twice as long, up to the most. */
+const RETRY_MS = 250
+const RETRY_MAX_MS = 4_000
+
 /** Writes that wait are joined into one batch up to so many records. */
 const BATCH_RECORDS_MAX = 4_096
 
 export class LevelStore implements Store {
   readonly #options: LevelStoreOptions
-  readonly #database: Database
-  readonly #inventory: Inventory
+  /** Undefined between a full disk and the next opening. */
+  #database: Database | undefined
+  #inventory: Inventory
   readonly #anchor: AnchorFile
   readonly #salvaged: number
   readonly #quarantined: number
@@ -74,7 +61,8 @@ export class LevelStore implements Store {
   #synced: number
   #pumping: Promise<void> | undefined
   #failure: StoreFailure | undefined
-  #closed = false
+  #trouble: string | undefined
+  readonly #closing = new AbortController()
 
   /** Opens or makes the store. Throws `ShoalError` STORE with one clear line. */
   static async open(options: LevelStoreOptions): Promise<LevelStore> {
@@ -88,11 +76,17 @@ export class LevelStore implements Store {
       existsSync(join(dir, files.DATABASE)) ||
       existsSync(join(dir, files.ANCHOR))
     const opened = made ? await reopen(options, marker) : await create(options, [])
-    const store = new LevelStore(options, opened, await files.countQuarantined(dir))
-    await store.#begin()
-    const ballast = options.ballastBytes ?? files.DEFAULT_BALLAST_BYTES
-    await files.layBallast(dir, ballast)
-    return store
+    let store: LevelStore | undefined
+    try {
+      store = new LevelStore(options, opened, await files.countQuarantined(dir))
+      await store.#begin()
+      await store.#layBallast()
+      return store
+    } catch (error) {
+      await opened.database.close()
+      if (store !== undefined) store.#anchor.drop()
+      throw error
+    }
   }
 
   private constructor(options: LevelStoreOptions, opened: Opened, quarantined: number) {
@@ -111,6 +105,19 @@ export class LevelStore implements Store {
     return this.#amnesiac
   }
 
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted
+  }
+
+  async #layBallast(): Promise<void> {
+    const { dir, ballastBytes } = this.#options
+    await files.layBallast(dir, ballastBytes ?? files.DEFAULT_BALLAST_BYTES)
+  }
+
   /** The marker comes last: only a store that is whole is missed when it is gone. */
   async #begin(): Promise<void> {
     const { dir, node, mesh } = this.#options
@@ -123,6 +130,9 @@ export class LevelStore implements Store {
 
   async read(prefix: string): Promise<StoredRecord[]> {
     assert(!this.#closed, 'read of a closed store')
+    if (this.#database === undefined) {
+      throw files.storeError('no space left on the disk', this.#options.dir)
+    }
     const end = endOfPrefix(prefix)
     const range = end === undefined ? {} : { gte: prefix, lt: end }
     const found: StoredRecord[] = []
@@ -164,9 +174,9 @@ export class LevelStore implements Store {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    this.#closed = true
+    this.#closing.abort()
     await this.#pumping
-    await this.#database.close()
+    await this.#database?.close()
     this.#anchor.close()
   }
 
@@ -178,7 +188,7 @@ export class LevelStore implements Store {
       const group = this.#nextGroup()
       try {
         if (this.#failure !== undefined) throw this.#failure
-        await this.#commit(group)
+        await this.#persist(group)
         for (const batch of group) batch.resolve()
       } catch (error) {
         // One sync error wedges LevelDB: nothing may be written any more.
@@ -190,6 +200,57 @@ export class LevelStore implements Store {
       }
     }
     this.#pumping = undefined
+  }
+
+  /**
+   * Commits, however long the disk is full. A failed batch may exist or not, and LevelDB takes none
+   * after it: the database is opened again, then the same batch is written again, which is the same
+   * either way. Nothing behind it is written before it.
+   */
+  async #persist(group: readonly Batch[]): Promise<void> {
+    for (let waitMs = 0; ; waitMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MS, waitMs * 2))) {
+      if (waitMs > 0) await pause(waitMs, undefined, { signal: this.#closing.signal })
+      try {
+        await this.#open()
+        await this.#commit(group)
+        if (this.#trouble !== undefined) await this.#recover()
+        return
+      } catch (error) {
+        if (!files.isNoSpace(error) || this.#closed) throw error
+        await this.#full()
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (this.#database !== undefined) return
+    const { database, inventory, sequence } = await openAgain(this.#options)
+    this.#database = database
+    this.#inventory = inventory
+    this.#sequence = sequence
+  }
+
+  /** Gives the ballast back: LevelDB needs room to open. */
+  async #full(): Promise<void> {
+    const { dir, onTrouble } = this.#options
+    const isNew = this.#trouble === undefined
+    this.#trouble = files.noSpaceText(dir)
+    if (isNew) onTrouble?.(this.#trouble)
+    await this.#database?.close()
+    this.#database = undefined
+    await files.dropBallast(dir)
+  }
+
+  /** Not before there is more room than the ballast just gave. */
+  async #recover(): Promise<void> {
+    const { dir, onTrouble } = this.#options
+    if (files.isFull(dir)) {
+      this.#trouble = files.noSpaceText(dir)
+      return
+    }
+    this.#trouble = undefined
+    await this.#layBallast()
+    onTrouble?.(undefined)
   }
 
   #nextGroup(): Batch[] {
@@ -204,6 +265,7 @@ export class LevelStore implements Store {
   }
 
   async #commit(group: readonly Batch[]): Promise<void> {
+    assert(this.#database !== undefined, 'commit to a closed database')
     const sync = group.some(batch => batch.sync)
     const last = new Map<string, Uint8Array | null>()
     for (const { records } of group) {
@@ -233,146 +295,4 @@ export class LevelStore implements Store {
     this.#anchor.write({ synced: this.#synced, written: this.#sequence })
     if (!this.#inventory.has(AMNESIA_KEY)) this.#amnesiac = undefined
   }
-}
-
-function metaRecord(
-  options: LevelStoreOptions,
-  inventory: Inventory,
-  sequence: number
-): Uint8Array {
-  const { node, mesh } = options
-  const { count, digest } = inventory
-  const meta = encodeMeta({ schema: files.SCHEMA, node, mesh, sequence, count, digest })
-  return wrap(META_KEY, meta).bytes
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
-}
-
-/** A store of another node, another mesh or a newer program is left untouched. */
-function refuseOthers(options: LevelStoreOptions, found: files.Marker): void {
-  const { dir, node, mesh } = options
-  if (found.schema > files.SCHEMA) {
-    throw files.storeError(
-      `the store has layout ${found.schema}, this shoald knows layouts up to ${files.SCHEMA}`,
-      dir,
-      'install the newer shoald that wrote it'
-    )
-  }
-  if (found.node !== node) {
-    const hint = 'use the data directory of this node, or an empty one'
-    throw files.storeError(`the store belongs to node ${found.node}, not to ${node}`, dir, hint)
-  }
-  if (found.mesh !== mesh) {
-    const hint = 'leave that mesh first, or use an empty data directory'
-    throw files.storeError(`the store belongs to mesh ${found.mesh}, not to ${mesh}`, dir, hint)
-  }
-}
-
-/** Makes an empty database, or one with what was salvaged. */
-async function create(
-  options: LevelStoreOptions,
-  salvaged: readonly StoredRecord[],
-  amnesia?: string
-): Promise<Opened> {
-  const path = join(options.dir, files.DATABASE)
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const database = await openDatabase(path, true)
-  if (!(database instanceof Level)) throw openError(options.dir, database)
-  const inventory = new Inventory()
-  const records = new Map(salvaged.map(({ key, value }) => [key, value]))
-  if (amnesia !== undefined) records.set(AMNESIA_KEY, Buffer.from(amnesia))
-  const operations = [...records].map(([key, value]) => {
-    const { bytes, hash } = wrap(key, value)
-    inventory.set(key, hash, value.byteLength)
-    return { type: 'put' as const, key, value: bytes }
-  })
-  const sequence = 1
-  const meta = metaRecord(options, inventory, sequence)
-  try {
-    await database.batch([...operations, { type: 'put', key: META_KEY, value: meta }], {
-      sync: true
-    })
-  } catch (error) {
-    await database.close().catch(() => undefined)
-    throw files.storeError(`cannot write the store: ${reasonOf(error)}`, options.dir, '', error)
-  }
-  return { database, inventory, sequence, salvaged: salvaged.length }
-}
-
-function openError(dir: string, fault: OpenFault): Error {
-  switch (fault.kind) {
-    case 'locked':
-      return files.storeError(
-        'another shoald uses this store',
-        dir,
-        'stop it first, or give this one its own --data-dir'
-      )
-    case 'full':
-      return files.storeError('the disk is full', dir, 'free some space and start again')
-    case 'disk':
-    case 'damaged':
-      return files.storeError(`cannot open the store: ${fault.reason}`, dir)
-  }
-}
-
-/** Opens what was made before and checks all of it; sets it aside when something is lost. */
-async function reopen(
-  options: LevelStoreOptions,
-  marker: files.Marker | 'missing' | 'damaged'
-): Promise<Opened> {
-  const { dir } = options
-  const path = join(dir, files.DATABASE)
-  const unfinished = marker === 'missing' && !existsSync(join(dir, files.ANCHOR))
-  let database = await openDatabase(path, false)
-  if (!(database instanceof Level) && database.kind === 'full' && (await files.dropBallast(dir))) {
-    database = await openDatabase(path, false)
-  }
-  if (!(database instanceof Level)) {
-    if (database.kind !== 'damaged') throw openError(dir, database)
-    const aside = await files.quarantine(dir)
-    // Killed while it was made, before anything could be written to it: nothing is lost.
-    if (unfinished) return await create(options, [])
-    const found = await salvage(join(aside, files.DATABASE), scratchOf(dir))
-    return await create(options, found, `the database does not open: ${database.reason}`)
-  }
-  let found: Inspection
-  try {
-    found = await inspect(database)
-    if (found.meta !== undefined) refuseOthers(options, found.meta)
-  } catch (error) {
-    await database.close()
-    throw error
-  }
-  const reason = found.damage ?? lossOf(dir, marker, found)
-  if (reason === undefined) {
-    const { inventory, meta } = found
-    return { database, inventory, sequence: meta?.sequence ?? 0, salvaged: 0 }
-  }
-  await database.close()
-  await files.quarantine(dir)
-  const nothing = unfinished && found.records.length === 0 && found.meta === undefined
-  return nothing ? await create(options, []) : await create(options, found.records, reason)
-}
-
-/** What the database itself cannot know: that its end is missing. */
-function lossOf(
-  dir: string,
-  marker: files.Marker | 'missing' | 'damaged',
-  found: Inspection
-): string | undefined {
-  if (marker === 'damaged') return 'its marker is damaged'
-  const path = join(dir, files.ANCHOR)
-  if (!existsSync(path)) return marker === 'missing' ? undefined : 'its anchor is gone'
-  const anchor = readAnchor(path)
-  if (anchor === undefined) return 'its anchor is damaged'
-  const sequence = found.meta?.sequence ?? 0
-  if (anchor.synced > sequence) return `synced batches are gone: ${sequence} of ${anchor.synced}`
-  const sameBoot = anchor.hostBoot === readHostBoot()
-  if (sameBoot && anchor.written > sequence) {
-    return `batches are gone: ${sequence} of ${anchor.written}`
-  }
-  return undefined
 }

@@ -10,6 +10,7 @@ import {
 } from './store.ts'
 
 export class MemoryStore implements Store {
+  readonly trouble = undefined
   readonly #records = new Map<string, Uint8Array>()
   #sequence = 0
   #closed = false

@@ -30,9 +30,14 @@ export interface Store {
   /** Why this node cannot trust its memory; undefined when it can. Stays over restarts until
    * `AMNESIA_KEY` is deleted, which the replica does once a peer has filled it again. */
   readonly amnesiac: string | undefined
+  /** Why nothing can be written now, for people; undefined when it can. It passes by itself. */
+  readonly trouble: string | undefined
   /** Records whose key begins with `prefix`, sorted by key. */
   read(prefix: string): Promise<StoredRecord[]>
-  /** Writes all or nothing; the last word on a key counts. Throws `StoreFailure`. */
+  /**
+   * Writes all or nothing; the last word on a key counts. Throws `StoreFailure`. On a full disk it
+   * resolves once there is room again, as on a disk that is very slow.
+   */
   write(records: readonly PersistedRecord[], sync: boolean): Promise<void>
   stats(): StoreStats
   /** Waits for the writes that were begun. */

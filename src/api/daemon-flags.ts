@@ -184,6 +184,11 @@ const ZONE_LENGTH_MAX = 64
 
 /** What `process.argv.slice(2)` of shoald says. Throws USAGE with the nearest known flag. */
 export function parseDaemonFlags(argv: readonly string[], context: FlagContext): DaemonOptions {
+  return daemonOptions(flagValues(argv), context)
+}
+
+/** The same, raw and unchecked: what was given and nothing else. */
+export function flagValues(argv: readonly string[]): FlagValues {
   const options = Object.fromEntries(
     Object.entries(DAEMON_FLAGS).map(([name, row]: [string, FlagRow]) => [
       name,
@@ -196,10 +201,8 @@ export function parseDaemonFlags(argv: readonly string[], context: FlagContext):
     throw unknownFlag(name)
   }
   try {
-    const { values } = parseArgs({ args: [...argv], options, strict: true })
-    return daemonOptions(values as FlagValues, context)
+    return { ...parseArgs({ args: [...argv], options, strict: true }).values } as FlagValues
   } catch (error) {
-    if (error instanceof ShoalError) throw error
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
     throw new ShoalError('USAGE', lowerFirst(text), { hint: 'see shoald --help' })
   }

@@ -14,6 +14,19 @@ export const socketOption = (): Option<'--socket <path>'> =>
 
 export const sureOption = (): Option<'-y, --yes'> => new Option('-y, --yes', 'do not ask')
 
+/** `--timeout <time>`, whose default help shows as people would write it. */
+export const timeoutOption = (
+  text: string,
+  defaultMs: number
+): Option<'--timeout <time>', undefined, number, number> =>
+  new Option('--timeout <time>', text)
+    .argParser(timeoutMs)
+    .default(defaultMs, shortDuration(defaultMs))
+
+function shortDuration(ms: number): string {
+  return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1_000}s`
+}
+
 export const detachOption = (): Option<'-d, --detach'> =>
   new Option('-d, --detach', 'leave once it is written, do not wait')
 

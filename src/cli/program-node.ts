@@ -30,11 +30,15 @@ export function addNode(program: Command, terminal: Terminal): void {
     .description('join tokens')
     .command('create')
     .description('print a token for shoal join; it holds the mesh key')
+    .option('--out <file>', 'write it to this file, mode 0600, instead')
     .addOption(shared.outputOption())
     .addOption(shared.socketOption())
     .action(async options => {
       const { tokenCreate } = await import('./commands/index.ts')
-      await tokenCreate(openContext(terminal, options), formatOf(options))
+      await tokenCreate(openContext(terminal, options), {
+        format: formatOf(options),
+        out: options.out
+      })
     })
   addDemo(program, terminal)
 }
@@ -106,11 +110,8 @@ function daemonFlags<Args extends unknown[], Options extends Record<string, unkn
   }
   return command
     .option('--foreground', 'do not detach; log to this terminal')
-    .option(
-      '--timeout <time>',
-      'how long to wait until it is ready',
-      shared.timeoutMs,
-      START_TIMEOUT_MS
+    .addOption(
+      shared.timeoutOption('how long to wait until it is ready', START_TIMEOUT_MS)
     ) as never
 }
 

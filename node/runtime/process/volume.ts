@@ -5,6 +5,7 @@
  */
 import { chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '../../../src/api/files.ts'
 import type { VolumeSpec } from '../../../src/spec/workload.ts'
 import type { Owner } from '../labels.ts'
 import { RuntimeFailure } from '../runtime.ts'
@@ -72,7 +73,7 @@ async function makeVolume(input: VolumeInput): Promise<string> {
   }
   if (mark === undefined) {
     await rm(halfMade, { recursive: true, force: true })
-    await mkdir(join(root, project), { recursive: true, mode: 0o711 })
+    makeDirectory(join(root, project), 0o711)
     await mkdir(halfMade, { mode: 0o755 })
     if (account !== undefined) await chown(halfMade, account.uid, account.gid)
     const written: VolumeMark = { mesh: owner.mesh, node: owner.node, project, name }

@@ -1,14 +1,16 @@
 /** `shoal up` and `shoal join`: a daemon on this host, in a new mesh, its own, or another's. */
-import { checkAddress } from '../../api/address.ts'
+import { checkAddress, DEFAULT_PORT } from '../../api/address.ts'
 import { Client } from '../../api/client.ts'
 import { daemonOptions, type FlagValues } from '../../api/daemon-flags.ts'
+import { limitedFile, limitedText, SMALL_FILE_BYTES_MAX, tokenTooLong } from '../../api/files.ts'
+import { keepable, mergeOptions, readKeptOptions } from '../../api/kept-options.ts'
 import { decodeToken } from '../../api/token.ts'
 import type { ReadyView } from '../../api/types.ts'
 import { ShoalError } from '../../errors.ts'
-import { runInForeground, startDetached, tryReady } from '../daemon.ts'
+import { isMember, runInForeground, startDetached, tryReady, untilReady } from '../daemon.ts'
 import { AlreadySaid } from '../failure.ts'
 import { type Format, printData } from '../output.ts'
-import { readInput, type Terminal } from '../terminal.ts'
+import { plainCause, type Terminal } from '../terminal.ts'
 import { plain } from '../text.ts'
 
 export interface UpOptions {
@@ -30,16 +32,49 @@ export async function join(
 ): Promise<void> {
   const isAddress = target.startsWith('/')
   if (isAddress) checkAddress(target, 'join')
+  else if (!/^\s*shoal\d*-/.test(target)) throw neither(target)
   if (isAddress && options.tokenFile === undefined)
     throw new ShoalError('USAGE', 'an address alone opens no mesh', {
       hint: `give the token too: shoal join ${target} --token-file FILE`
     })
-  if (!isAddress && options.tokenFile !== undefined)
-    throw new ShoalError('USAGE', 'a token and --token-file are one too many')
-  const text = isAddress ? await readInput(options.tokenFile ?? '-', 'the token file') : target
+  const text = isAddress ? await readToken(options.tokenFile ?? '-') : target
   const { mesh } = decodeToken(text)
+  if (!isAddress && options.tokenFile !== undefined)
+    throw new ShoalError('USAGE', 'a token and --token-file are one too many', {
+      hint: 'give the token alone, or the address of a member with --token-file'
+    })
   const values: FlagValues = isAddress ? { ...options.values, join: [target] } : options.values
   await run(terminal, { ...options, values }, { text: text.replace(/\s+/g, ''), mesh })
+}
+
+/** Repeats only what can be no part of a token. */
+function neither(target: string): ShoalError {
+  const [, host, port] = /^(\d+\.\d+\.\d+\.\d+)(?::(\d+))?$/.exec(target) ?? []
+  const example = `/ip4/${host ?? '10.0.0.5'}/tcp/${port ?? DEFAULT_PORT}`
+  const what = host === undefined ? 'this' : `"${target}"`
+  return new ShoalError('USAGE', `${what} is neither an address nor a token`, {
+    where: 'join',
+    hint: `an address is like ${example} and goes with --token-file FILE; a token begins with shoal`
+  })
+}
+
+async function readToken(path: string): Promise<string> {
+  let text: string | undefined
+  if (path === '-' && process.stdin.isTTY === true)
+    throw new ShoalError('USAGE', 'standard input is a terminal, not the token file', {
+      hint: 'give a file, or pipe into it'
+    })
+  try {
+    text =
+      path === '-'
+        ? await limitedText(process.stdin, SMALL_FILE_BYTES_MAX)
+        : await limitedFile(path, SMALL_FILE_BYTES_MAX)
+  } catch (error) {
+    const why = plainCause(error)
+    throw new ShoalError('USAGE', `cannot read the token file: ${why}`, { where: path })
+  }
+  if (text === undefined) throw tokenTooLong(path)
+  return text
 }
 
 interface Token {
@@ -50,32 +85,48 @@ interface Token {
 async function run(terminal: Terminal, init: UpOptions, token: Token | undefined): Promise<void> {
   const uid = process.getuid?.() ?? 0
   const options = daemonOptions(init.values, { env: terminal.env, uid })
-  for (const note of options.notes) terminal.stderr.write(`note: ${plain(note)}\n`)
+  const note = (text: string): void => void terminal.stderr.write(`note: ${plain(text)}\n`)
+  for (const text of options.notes) note(text)
   const client = new Client({ socketPath: options.socket })
   const running = await tryReady(client, terminal.signal)
   if (running !== undefined) {
     alreadyThere(terminal, running, token)
-    return show(terminal, init.format, running)
+    const ready = await untilReady(running, { terminal, client }, init.timeoutMs)
+    return show(terminal, init.format, ready)
   }
+  const kept = readKeptOptions(options.dataDir)
+  for (const text of mergeOptions(kept, keepable(init.values)).notes) note(text)
   const start = { values: init.values, options, token: token?.text }
   if (init.isForeground) {
     const code = await runInForeground(start, terminal)
     if (code !== 0) throw new AlreadySaid(code)
     return
   }
+  const verb = isMember(options) ? 'resumed' : token === undefined ? 'created' : 'joined'
   const ready = await startDetached(start, { terminal, client }, init.timeoutMs)
+  const isData = init.format === 'json' || init.format === 'yaml' || init.format === 'name'
+  const output = isData ? terminal.stderr : terminal.stdout
+  output.write(`${verb} mesh ${plain(ready.mesh)}\n`)
   return show(terminal, init.format, ready)
 }
 
-/** B47: joining one's own mesh again is no fault; another's is refused. */
+/** B47: joining one's own mesh again is no fault; another's is refused, and so is a second try. */
 function alreadyThere(terminal: Terminal, running: ReadyView, token: Token | undefined): void {
-  if (token !== undefined && running.mesh !== '' && running.mesh !== token.mesh)
-    throw new ShoalError('REFUSED', `node ${plain(running.name)} is a member of another mesh`, {
+  const name = plain(running.name)
+  if (running.mesh === '')
+    throw new ShoalError(
+      'CONFLICT',
+      `node ${name} (pid ${running.pid}) is in no mesh yet and tries to join one: ` +
+        plain(running.waits),
+      { hint: 'end that first: shoal leave; then try again' }
+    )
+  if (token !== undefined && running.mesh !== token.mesh)
+    throw new ShoalError('REFUSED', `node ${name} is a member of another mesh`, {
       where: `${plain(running.mesh)}, the token is for ${token.mesh}`,
       hint: 'leave it first: shoal leave'
     })
   const what = token === undefined ? 'runs already' : 'is a member already'
-  terminal.stderr.write(`node ${plain(running.name)} ${what} (pid ${running.pid})\n`)
+  terminal.stderr.write(`node ${name} ${what} (pid ${running.pid})\n`)
 }
 
 async function show(terminal: Terminal, format: Format, ready: ReadyView): Promise<void> {
@@ -90,7 +141,6 @@ async function show(terminal: Terminal, format: Format, ready: ReadyView): Promi
   for (const address of ready.addresses) stdout.write(`  ${plain(address)}\n`)
   const [best] = ready.addresses
   stdout.write('another host joins with a token from here (it holds the mesh key):\n')
-  stdout.write('  shoal token create > token\n')
-  stdout.write('  shoal join "$(cat token)"\n')
-  if (best !== undefined) stdout.write(`  or: shoal join ${plain(best)} --token-file token\n`)
+  stdout.write('  shoal token create --out token\n')
+  stdout.write(`  shoal join ${plain(best ?? 'ADDRESS')} --token-file token\n`)
 }
