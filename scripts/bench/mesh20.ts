@@ -19,7 +19,8 @@ const FORMATIONS = 3
 const KILLS = 5
 const PAUSE_MS = 3_000
 const IDLE_MS = 30_000
-const SETTLE_MS = 20_000
+// All links are up by then, and what runs every second is compiled.
+const SETTLE_MS = 60_000
 const BASE_PORT = 20_000
 const TICKS_PER_S = 100
 
