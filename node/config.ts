@@ -94,7 +94,9 @@ export async function settleMembership(
     if (own.meshId !== mesh.meshId) {
       throw new ShoalError('REFUSED', `this node belongs to mesh ${own.meshId} already`, {
         where: join(dataDir, MESH_FILE),
-        hint: `give another --data-dir; or end that membership first: shoal up --data-dir ${dataDir}, then shoal leave`
+        hint:
+          'give another --data-dir; or end that membership first: ' +
+          `shoal up --data-dir ${dataDir}, then shoal leave`
       })
     }
   }

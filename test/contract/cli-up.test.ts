@@ -1,7 +1,7 @@
 /** `up` and `join` with a stand-in for shoald: what it is given, how its end is told (B45, B47). */
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { equal, match, ok } from 'uvu/assert'
+import { equal, match, ok, throws } from 'uvu/assert'
 import { encodeToken } from '../../src/api/token.ts'
 import { type Said, shoal } from '../helpers/api-cli.ts'
 import { tempFolder } from '../helpers/api-server.ts'
@@ -38,7 +38,8 @@ process.stdin.on('end', () => {
     const ready = mode === 'ready' && Date.now() - began > 100
     response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' })
     response.end(JSON.stringify({
-      ready, waits: ready ? '' : 'joining', name: flag('name') ?? 'host', id: 'id', mesh: 'mesh-1',
+      ready, waits: ready ? '' : 'joining', name: flag('name') ?? 'host', id: 'id',
+      mesh: mode === 'alone' ? '' : 'mesh-1',
       addresses: ['/ip4/127.0.0.1/tcp/7970/p2p/id'], runtimes: ['process'], version: '0.1.0',
       pid: process.pid, dataDir: flag('data-dir')
     }))
@@ -83,8 +84,11 @@ test('up passes its flags on, waits until the daemon is ready, and prints how to
   const { run, seen, folder } = await world(context)
   const said = await run(['up', '--name=mini-1', '--label=a=b', '--label=c=d', '--preset=fast'])
   equal([said.code, said.stderr], [0, ''])
-  match(said.stdout, /^node mini-1 is up; it runs process\n {2}\/ip4\/127\.0\.0\.1\/tcp\/7970/)
-  match(said.stdout, /shoal token create > token\n/)
+  match(
+    said.stdout,
+    /^created mesh mesh-1\nnode mini-1 is up; it runs process\n {2}\/ip4\/127\.0\.0\.1\/tcp\/7970/
+  )
+  match(said.stdout, /shoal token create --out token\n {2}shoal join \/ip4\S+ --token-file token\n/)
   const { argv, input } = seen()
   equal(argv, [
     '--name=mini-1',
@@ -163,6 +167,54 @@ test('a daemon that is not ready in time: exit 4, what it waits for, and where i
   match(said.stderr, /error\[TIMEOUT\]: not ready within 0\.5 s: joining \(\S+shoald\.log\)/)
 })
 
+test('a join that nobody accepted in time ends its daemon and leaves nothing behind', async context => {
+  const { run, seen, folder } = await world(context)
+  const said = await run(['join', TOKEN, '--timeout=4s'], { mode: 'alone' })
+  equal(said.code, 4)
+  match(said.stderr, /^waiting: joining\nerror\[TIMEOUT\]: not joined within 4 s: joining; check/)
+  throws(() => process.kill(seen().pid, 0), /ESRCH/)
+  equal(existsSync(join(folder, 'data')), false)
+})
+
+test('a node that is in no mesh yet is not up: up and join say what to do', async context => {
+  const { run, folder, seen } = await world(context)
+  const first = run(['join', TOKEN, '--foreground'], { mode: 'alone' })
+  while (!existsSync(join(folder, 's'))) await new Promise(resolve => setImmediate(resolve))
+  for (const argv of [['join', TOKEN], ['up']]) {
+    const said = await run(argv)
+    equal([said.code, said.stdout], [8, ''])
+    match(
+      said.stderr,
+      /error\[CONFLICT\]: .*in no mesh yet.*: joining; end that first: shoal leave/
+    )
+  }
+  process.kill(seen().pid, 'SIGTERM')
+  await first
+})
+
+test('a member that runs and is not ready is waited for, and left alone', async context => {
+  const { run, seen } = await world(context)
+  await run(['up', '--timeout=500ms'], { mode: 'never' })
+  const said = await run(['up', '--timeout=500ms'])
+  equal(said.code, 4)
+  match(
+    said.stderr,
+    /runs already \(pid \d+\)\nerror\[TIMEOUT\]: node host runs .*: joining; it goes/
+  )
+  equal(process.kill(seen().pid, 0), true)
+})
+
+test('options that replace kept ones are said', async context => {
+  const { run, folder } = await world(context)
+  const file = join(folder, 'data/options.json')
+  mkdirSync(join(folder, 'data'), { mode: 0o700 })
+  const options = { name: 'a', listen: ['/ip4/127.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/2'] }
+  writeFileSync(file, JSON.stringify({ version: 1, options }), { mode: 0o600 })
+  const said = await run(['up', '--listen=/ip4/127.0.0.1/tcp/3', '--name=a'])
+  const before = '/ip4/127.0.0.1/tcp/1, /ip4/127.0.0.1/tcp/2'
+  equal(said.stderr, `note: --listen now /ip4/127.0.0.1/tcp/3; was ${before}\n`)
+})
+
 test('in the foreground the daemon is a child with its own exit code', async context => {
   const { run } = await world(context)
   const said = await run(['up', '--foreground'], { mode: 'refuse' })
@@ -175,6 +227,9 @@ test('what cannot be right is refused before a daemon is started', async context
   const cases: [string[], number, RegExp][] = [
     [['join', PEER], 2, /an address alone opens no mesh; .*--token-file/],
     [['join', TOKEN, '--token-file', 'x'], 2, /one too many/],
+    [['join', 'GARBAGE', '--token-file', 'x'], 2, /this is neither an address nor a token/],
+    [['join', '10.0.0.5:7971'], 2, /neither .* is like \/ip4\/10\.0\.0\.5\/tcp\/7971 and goes/],
+    [['join', PEER, '--token-file', '/dev/zero'], 2, /error\[TOKEN\]: .*16 KiB.*\/dev\/zero/],
     [['join', TOKEN.slice(0, -5)], 2, /error\[TOKEN\]: the token is cut short: \d+ of \d+ char/],
     [['join', '/ip4/1.2.3.4/udp/1', '--token-file', 'x'], 2, /udp; shoal speaks tcp/],
     [['join', PEER, '--token-file', '/nonexistent'], 2, /cannot read the token file: no such file/],

@@ -1,12 +1,16 @@
 /** The real store under real faults: a killed writer, a full disk. */
 import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, statfsSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { equal, is, ok } from 'uvu/assert'
+import { equal, is, match, ok } from 'uvu/assert'
 import { LevelStore } from '../../node/store/level-store.ts'
+import { openPatiently } from '../../node/store/open-patiently.ts'
+import type { LevelStoreOptions } from '../../node/store/opening.ts'
 import { StoreFailure } from '../../node/store/store.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
@@ -56,47 +60,105 @@ test('a writer killed in the middle: all it acknowledged is there, and no alarm'
   }
 })
 
-test('a full disk: a typed failure, every acknowledged write survives, the ballast lets it start', {
-  requires: ['root', 'linux'],
-  timeoutMs: 30_000
-}, async context => {
+/** A small file system of its own, and the store on it with all but 3 MiB taken. */
+async function fullDisk(context: TestContext): Promise<{
+  readonly options: LevelStoreOptions
+  readonly filler: string
+  readonly told: (string | undefined)[]
+}> {
   const mount = join(await makeDir(context), 'disk')
   await mkdir(mount)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=700', 'tmpfs', mount])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m,mode=700', 'tmpfs', mount])
   context.cleanup(() => execFileSync('umount', [mount]))
   const dir = join(mount, 'store')
-  const options = { dir, node: 'n', mesh: 'm', ballastBytes: 12 * 1024 * 1024 }
-  const store = await LevelStore.open(options)
-  ok(existsSync(join(dir, 'ballast')))
-  const { bavail, bsize } = statfsSync(mount)
-  writeFileSync(join(mount, 'filler'), Buffer.alloc(bavail * bsize - 3 * 1024 * 1024))
-  let acknowledged = 0
-  let failure: unknown
-  while (failure === undefined) {
-    const value = new Uint8Array(64 * 1024).fill(acknowledged)
-    const key = `own/n/${String(acknowledged).padStart(6, '0')}`
-    await store.write([{ key, value }], true).then(
-      () => {
-        acknowledged += 1
-      },
-      (error: unknown) => {
-        failure = error
-      }
-    )
-    ok(acknowledged < 1_000, 'the disk never filled')
+  const told: (string | undefined)[] = []
+  const onTrouble = (trouble: string | undefined): void => void told.push(trouble)
+  return {
+    options: { dir, node: 'n', mesh: 'm', ballastBytes: 12 * 1024 * 1024, onTrouble },
+    filler: join(mount, 'filler'),
+    told
   }
-  ok(failure instanceof StoreFailure)
-  equal([failure.code, failure.mustExit], ['UNKNOWN_OUTCOME', true])
-  ok(/No space left/.test(failure.message), failure.message)
-  const again = await store.write([{ key: 'k', value: null }], false).catch((e: unknown) => e)
-  is(again, failure, 'nothing is written after a failure')
-  await store.close()
-  const reopened = await LevelStore.open(options)
-  is(reopened.amnesiac, undefined)
-  const kept = await reopened.read('own/n/')
-  ok(kept.length >= acknowledged, `${kept.length} of ${acknowledged}`)
-  is(existsSync(join(dir, 'ballast')), false, 'the ballast gave its room')
-  await reopened.close()
-})
+}
+
+function fill(filler: string, leaveBytes: number): void {
+  const { bavail, bsize } = statfsSync(dirname(filler))
+  writeFileSync(filler, Buffer.alloc(bavail * bsize - leaveBytes))
+}
+
+/** Writes until one hangs on the full disk; gives those that were acknowledged, and the one. */
+async function writeUntilFull(
+  store: LevelStore,
+  dir: string
+): Promise<{ readonly acknowledged: number; readonly hanging: Promise<void> }> {
+  for (let number = 0; number < 1_000; number += 1) {
+    // Random, or LevelDB makes it small.
+    const key = `own/n/${String(number).padStart(6, '0')}`
+    const write = store.write([{ key, value: new Uint8Array(randomBytes(64 * 1024)) }], true)
+    while (store.trouble === undefined || existsSync(join(dir, 'ballast'))) {
+      const isDone = await Promise.race([write.then(() => true), nextTurn(false)])
+      if (isDone) break
+    }
+    if (store.trouble === undefined) continue
+    return { acknowledged: number, hanging: write }
+  }
+  throw new Error('the disk never filled')
+}
+
+const FULL = { requires: ['root', 'linux'], timeoutMs: 30_000 } as const
+
+test(
+  'a full disk: nothing is acknowledged, nothing is lost, and it goes on with room',
+  FULL,
+  async context => {
+    const { options, filler, told } = await fullDisk(context)
+    const store = await LevelStore.open(options)
+    ok(existsSync(join(options.dir, 'ballast')))
+    fill(filler, 3 * 1024 * 1024)
+    const { acknowledged, hanging } = await writeUntilFull(store, options.dir)
+    match(store.trouble ?? '', /^no space left on the disk of \S+ \(\d+ KiB free\)/)
+    const later = store.write([{ key: 'own/n/later', value: Uint8Array.of(1) }], true)
+    await rm(filler)
+    await Promise.all([hanging, later])
+    is(store.trouble, undefined)
+    ok(existsSync(join(options.dir, 'ballast')), 'the ballast is back')
+    match(told[0] ?? '', /no space left/)
+    is(told.at(-1), undefined)
+    equal((await store.read('own/n/')).length, acknowledged + 2)
+    await store.close()
+    const reopened = await LevelStore.open(options)
+    is(reopened.amnesiac, undefined)
+    equal((await reopened.read('own/n/')).length, acknowledged + 2)
+    await reopened.close()
+  }
+)
+
+test(
+  'a store closed on a full disk: its write is unknown, all acknowledged ones are there',
+  FULL,
+  async context => {
+    const { options, filler } = await fullDisk(context)
+    const store = await LevelStore.open(options)
+    fill(filler, 3 * 1024 * 1024)
+    const { acknowledged, hanging } = await writeUntilFull(store, options.dir)
+    const [failure] = await Promise.all([hanging.catch((error: unknown) => error), store.close()])
+    ok(failure instanceof StoreFailure)
+    equal([failure.code, failure.mustExit], ['UNKNOWN_OUTCOME', true])
+    fill(`${filler}-rest`, 0)
+    const stopped = new AbortController()
+    let trouble = ''
+    const onTrouble = (text: string | undefined): void => {
+      trouble = text ?? ''
+      stopped.abort()
+    }
+    const given = await openPatiently({ ...options, onTrouble }, stopped.signal).catch(() => 'up')
+    equal([given, /no space left/.test(trouble)], ['up', true])
+    await Promise.all([rm(filler), rm(`${filler}-rest`)])
+    const reopened = await openPatiently(options, context.signal)
+    is(reopened.amnesiac, undefined)
+    const kept = await reopened.read('own/n/')
+    ok(kept.length >= acknowledged, `${kept.length} of ${acknowledged}`)
+    await reopened.close()
+  }
+)
 
 test.run()

@@ -1,4 +1,4 @@
-/** `shoal token create`: the token alone on stdout for a pipe, or in a file that only we may read. */
+/** `shoal token create`: the token alone on stdout for a pipe, or in a file only we may read. */
 import { randomBytes } from 'node:crypto'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { ShoalError } from '../../errors.ts'
