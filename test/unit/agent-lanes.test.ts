@@ -50,9 +50,19 @@ test('timers and events wait for no disk', () => {
 
 test('a disk that takes nothing any more is an overflow, not a leak', () => {
   const lanes = new Lanes()
-  lanes.push([persist('own/1')])
-  const many = Array.from({ length: LANE_EFFECTS_MAX + 1 }, () => send('a', 'sync'))
+  const many = Array.from({ length: LANE_EFFECTS_MAX + 2 }, (_, i) => persist(`own/${i}`))
   equal(lanes.push(many).overflow, true)
+})
+
+test('messages that wait for long are dropped first, what must happen is kept in order', () => {
+  const lanes = new Lanes()
+  const reply = { kind: 'reply', operation: 'o' } as unknown as AgentEffect
+  lanes.push([persist('own/1'), send('old', 'sync'), reply, persist('own/2')])
+  const many = Array.from({ length: LANE_EFFECTS_MAX + 1 }, () => send('a', 'sync'))
+  equal(lanes.push(many).overflow, false)
+  lanes.push([send('new', 'sync')])
+  equal(names(lanes.written('state')), ['reply', 'persist'])
+  equal(names(lanes.written('state')), ['new'])
 })
 
 test.run()
