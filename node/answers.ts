@@ -30,15 +30,14 @@ export class Answers {
   }
 
   ready(self: { readonly version: string; readonly dataDir: string }): ReadyView {
-    const { agent, joining, membership, info } = this.#c
+    const { agent, membership, info } = this.#c
     const ready = agent.ready && this.#c.trouble() === undefined
     return {
       ready,
       waits: ready ? '' : this.waits(),
       name: info().name,
       id: membership.identity.nodeId,
-      // A mesh that has not accepted us is not ours.
-      mesh: joining.isMember ? membership.mesh.meshId : '',
+      mesh: this.mesh,
       addresses: this.#own(),
       runtimes: info().runtimes,
       version: self.version,
@@ -56,6 +55,22 @@ export class Answers {
     const [first] = executor.unavailable
     if (first !== undefined) return `runtime ${first[0]} cannot be asked: ${first[1].reason}`
     return 'it meets its peers'
+  }
+
+  /** A mesh that has not accepted us is not ours: '' until then. */
+  get mesh(): string {
+    const { joining, membership } = this.#c
+    return joining.isMember ? membership.mesh.meshId : ''
+  }
+
+  /** What is wrong with this node itself, for `status`. */
+  alarms(): readonly string[] {
+    const { joining } = this.#c
+    const trouble = this.#c.trouble()
+    return [
+      ...(trouble === undefined ? [] : [trouble]),
+      ...(joining.isMember ? [] : [`this node is in no mesh yet: ${this.waits()}`])
+    ]
   }
 
   /** Throws `UNAVAILABLE` before this node is in a mesh. */

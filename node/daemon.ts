@@ -299,9 +299,9 @@ export class Daemon {
       writes: this.#writes,
       ready: () => this.#answers.ready({ version, dataDir: options.dataDir }),
       statusExtra: () => ({
-        mesh: this.#membership.mesh.meshId,
+        mesh: this.#answers.mesh,
         viewSinceMs: this.#viewSinceMs,
-        alarms: [this.#storage?.trouble ?? [], this.#alarms].flat(),
+        alarms: [...this.#answers.alarms(), ...this.#alarms],
         unavailable: executor.unavailable
       }),
       token: () => this.#answers.token(),
@@ -324,7 +324,7 @@ export class Daemon {
   async #leave(signal: AbortSignal): Promise<LeaveAnswer> {
     const { log } = this.#c
     if (!this.#joining.isMember) {
-      setTimeout(() => void this.#end(), GOODBYE_MS)
+      this.#endSoon()
       return { left: true, notes: ['this node was in no mesh yet; it has stopped trying'] }
     }
     if (this.#driver === undefined)
@@ -339,18 +339,19 @@ export class Daemon {
       },
       signal
     )
-    setTimeout(() => void this.#end(), GOODBYE_MS)
+    this.#endSoon()
     return answer
   }
 
-  /** Ends for good: the next start here is a new one. */
-  async #end(): Promise<void> {
+  /** Ends for good, once the answer is out: the next start here is a new one. */
+  #endSoon(): void {
     if (this.#stopping) return
     this.#stopping = true
-    const { dataDir } = this.#c.options
-    await this.#close()
-    await forgetMesh(dataDir)
-    this.#c.exit()
+    setTimeout(() => {
+      void this.#close()
+        .then(() => forgetMesh(this.#c.options.dataDir))
+        .then(this.#c.exit, this.#c.fail)
+    }, GOODBYE_MS)
   }
 
   /** The first peer refuses us for good: say why, leave nothing behind, end. */

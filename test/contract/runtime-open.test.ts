@@ -1,12 +1,14 @@
 /**
  * Which runtimes a node has.
  */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { equal, is, match } from 'uvu/assert'
 import { systemClock } from '../../node/clock.ts'
 import { Executor } from '../../node/executor.ts'
 import { createLog } from '../../node/log.ts'
 import { openRuntimes } from '../../node/runtime/index.ts'
+import { ShoalError } from '../../src/errors.ts'
 import { OWNER, openFake, temporary, until } from '../helpers/runtime.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
@@ -44,6 +46,24 @@ test('a runtime asked for by name is there also while it is down', async context
   equal([all, absent], [['docker'], []])
   is(said.length, 1)
   equal((await names(context, 'process', fake.host)).names, ['process'])
+})
+
+test('the first start of a node says at once that there is no socket of an engine', async context => {
+  const dataDir = join(temporary(context), 'data')
+  const open = (isFirst: boolean, dockerHost: string) =>
+    openRuntimes(
+      { ...OWNER, dataDir, wanted: 'docker', dockerHost, isFirst, log: () => {}, env: {} },
+      context.signal
+    )
+  const nowhere = join(dataDir, 'no.sock')
+  const refused = await open(true, nowhere).catch((error: unknown) => error)
+  is(refused instanceof ShoalError && refused.code, 'RUNTIME')
+  match((refused as ShoalError).where ?? '', nowhere)
+  // It may come later: after a power cut the engine starts after us.
+  equal([...(await open(false, nowhere)).runtimes.keys()], ['docker'])
+  const there = join(temporary(context), 'there.sock')
+  writeFileSync(there, '')
+  equal([...(await open(true, `unix://${there}`)).runtimes.keys()], ['docker'])
 })
 
 test('an engine that starts after the daemon is used, and was no trouble before', async context => {

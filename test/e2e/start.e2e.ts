@@ -67,12 +67,17 @@ test('a daemon that tries to join is not up, says why, and can be told to stop',
   const file = mesh.write('token', await first.token())
   const wrong = `/ip4/127.0.0.1/tcp/${await deadPort()}`
   const trying = second.tryJoin(wrong, '--token-file', file, '--foreground')
+  // Or the next one would find nobody there, and start the daemon itself.
+  await until('the first one answers', () => existsSync(second.client.socket) || undefined)
   const refused = await until('it says that it is in no mesh', async () => {
     const again = await second.tryJoin(await first.address(), '--token-file', file)
     return /connection refused/.test(again.stderr) ? again : undefined
   })
   equal([refused.code, refused.stdout], [8, ''])
   match(refused.stderr, /error\[CONFLICT\]: .*in no mesh yet.*end that first: shoal leave/)
+  const { alarms, mesh: shown } = await second.client.status()
+  equal(shown, '')
+  match(alarms[0] ?? '', /^this node is in no mesh yet: \S+: connection refused$/)
   await second.client.must(['leave', '-y'])
   equal((await trying).code, 0)
   await second.join(await first.address(), '--token-file', file)
