@@ -133,7 +133,7 @@ test('a start that fails leaves no data directory, one that resumes keeps all', 
   equal([failed.code, readdirSync(second.dataDir).sort()], [2, before])
 })
 
-test('paths on which nothing can be made, and no engine at all, are said at once', async context => {
+test('paths where nothing can be made, and no engine at all, are said at once', async context => {
   const daemon = (await cluster(context, 1)).daemon(1)
   const up = (...more: string[]) => daemon.client.run(['up', ...more], { timeoutMs: 10_000 })
   const dir = await up('--data-dir', '/proc/shoal/data')
