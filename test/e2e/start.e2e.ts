@@ -1,4 +1,4 @@
-/** Starts that go wrong and how a daemon comes out of them, on loopback with the process runtime. */
+/** Starts that go wrong, and how a daemon comes out of them: on loopback, process runtime. */
 import { execFileSync } from 'node:child_process'
 import {
   existsSync,
