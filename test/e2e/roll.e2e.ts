@@ -1,7 +1,8 @@
-/** A changed spec is rolled one replica at a time and stops at the first failure; real processes. */
+/** A changed spec is rolled one replica at a time and stops at the first failure. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { equal, match, ok } from 'uvu/assert'
+import type { AllocationView } from '../../src/api/types.ts'
 import { Cluster } from '../helpers/cluster.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 import type { Ran } from '../helpers/testbed-run.ts'
@@ -66,7 +67,7 @@ test('a template that fails stops at the first replica; a good one rolls over al
   match(said.stderr, /^error\[RUNTIME\]: exited with code 7 .*app\/web\/0/m)
   const rows = (await client.ps()).filter(row => row.workload === 'web')
   equal(rows.length, REPLICAS)
-  const others = (all: typeof rows): unknown =>
+  const others = (all: readonly AllocationView[]): unknown =>
     all.filter(row => row.slot > 0).map(row => [row.slot, row.node, row.generation, row.startedAt])
   equal(others(rows), others(before))
   equal((await deploy(cluster, 3, compose(cluster, 'v3', 'exec sleep 600'))).code, 0)
