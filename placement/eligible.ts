@@ -51,6 +51,15 @@ export class Group {
     return true
   }
 
+  /** The requirements that the node does not satisfy, each once; `matches` is: none. */
+  unmet(node: PlacementNode): readonly Requirement[] {
+    const byText = new Map<string, Requirement>()
+    for (const one of this.requirements) {
+      if (!holds(one, node)) byText.set(JSON.stringify(one), one)
+    }
+    return [...byText.values()]
+  }
+
   admits(node: PlacementNode): boolean {
     return node.schedulable && !this.avoid.has(node.id) && this.matches(node)
   }

@@ -7,13 +7,14 @@ import { LEVEL_NO } from './capacity.ts'
 import type { Fold } from './fold.ts'
 import { compareIds, scoreOf } from './rank.ts'
 import { type Check, refusal } from './refuse.ts'
-import type { Pending, PendingReason } from './types.ts'
+import type { Pending, PendingReason, Requirement } from './types.ts'
 
 /**
- * Why a node takes no (further) replica. `round`: another node has fewer; `level`: busier than
- * nodes that were enough; `draining`: takes nothing new; the rest as in `PendingReason`.
+ * Why a node takes no (further) replica. `pinned`: pins hold every replica; `round`: another node
+ * has fewer; `level`: busier than nodes that were enough; `draining`: takes nothing new; the rest
+ * as in `PendingReason`.
  */
-export type NodeReason = Check | 'round' | 'level' | 'draining'
+export type NodeReason = Check | 'pinned' | 'round' | 'level' | 'draining'
 
 /** What the node carries before this item, with the item's seats, against its limit. */
 export interface Share {
@@ -41,6 +42,8 @@ export interface NodeExplanation {
   readonly load: Share
   readonly cpuMillis: Share
   readonly memoryMiB: Share
+  /** Requirements that the node does not satisfy; any refuses it (`filter`). */
+  readonly unmet: readonly Requirement[]
   /** The host port that is taken. */
   readonly port: string | undefined
 }
@@ -76,8 +79,10 @@ function nodeRow(fold: Fold, k: number, n: number, pinned: number): Row {
   const check = refusal(nodes, items, chooser, k, n)
   let reason: NodeReason | undefined
   if (!node.schedulable) reason = 'draining'
-  else if (check !== undefined) reason = check
-  else if (!chooser.zoneOpen(n)) reason = 'zone'
+  else if (check !== undefined && check !== 'zone') reason = check
+  else if (pinsAll(items, k)) reason = 'pinned'
+  // Where all nodes are of one zone, its share is the replicas: that says nothing of a node.
+  else if (items.group[k]!.zoneNodes.size > 1 && !chooser.zoneOpen(n)) reason = 'zone'
   else if (seats > 0) reason = 'round'
   else if (open > chooser.reachLevel) reason = 'level'
   return {
@@ -92,9 +97,15 @@ function nodeRow(fold: Fold, k: number, n: number, pinned: number): Row {
     load: { used: used.load, wanted: items.demand[k]!, limit: nodes.limit[n]! },
     cpuMillis: { used: used.cpu, wanted: items.cpu[k]!, limit: nodes.cpu[n]! },
     memoryMiB: { used: used.memory, wanted: items.memory[k]!, limit: nodes.memory[n]! },
+    unmet: items.group[k]!.unmet(node),
     port: chooser.portTaken(n),
     round: chooser.round(n)
   }
+}
+
+function pinsAll(items: Fold['items'], k: number): boolean {
+  const pins = items.pins[k]!.length
+  return pins > 0 && pins >= items.spec[k]!.replicas
 }
 
 function byScore(a: NodeExplanation, b: NodeExplanation): number {
@@ -103,7 +114,7 @@ function byScore(a: NodeExplanation, b: NodeExplanation): number {
 
 /** Would take one more now: everything that does not refuse for good. */
 function canTake(row: Row): boolean {
-  return row.reason === undefined || ['round', 'level', 'zone'].includes(row.reason)
+  return row.reason === undefined || ['pinned', 'round', 'level', 'zone'].includes(row.reason)
 }
 
 function explainService(fold: Fold, k: number): Explanation {
@@ -160,6 +171,7 @@ function explainGlobal(fold: Fold, g: number): Explanation {
         wanted: items.memory[g]!,
         limit: nodes.memory[n]!
       },
+      unmet: items.group[g]!.unmet(node),
       port: undefined
     })
   }

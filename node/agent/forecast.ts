@@ -2,7 +2,7 @@
  * What a submission would do, told before it is done: the same pure placement over a view with the
  * changed workloads laid over it. `--dry-run` and the answer of a real deploy show this.
  */
-import { assign } from '../../placement/index.ts'
+import { type Explanation, Placer } from '../../placement/index.ts'
 import type { ItemAssignment, PlacementItem } from '../../placement/types.ts'
 import { itemInput, overlay } from './mapping.ts'
 import type { Placing } from './placing.ts'
@@ -16,11 +16,18 @@ export interface ForecastWrite {
   readonly record: WorkloadRecord | undefined
 }
 
-/** Seats by uid of each written workload that stays. */
+export interface Forecast {
+  readonly workload: WorkloadView
+  readonly assignment: ItemAssignment
+  /** What that placement recorded of the item. */
+  readonly explain: () => Explanation | undefined
+}
+
+/** By uid of each written workload that stays. */
 export function forecast(
   components: { readonly view: View; readonly placing: Placing },
   writes: readonly ForecastWrite[]
-): ReadonlyMap<string, ItemAssignment> {
+): ReadonlyMap<string, Forecast> {
   const { view, placing } = components
   const puts: WorkloadView[] = []
   const drops: string[] = []
@@ -32,12 +39,12 @@ export function forecast(
   const items = [...laid.items.keys()]
     .map(item => itemInput(laid, item))
     .filter((item): item is PlacementItem => item !== undefined)
-  const assignment = assign({ ...placing.input(), items })
-  const byItem = new Map(assignment.items.map(item => [item.uid, item]))
-  const result = new Map<string, ItemAssignment>()
+  const placer = new Placer({ ...placing.input(), items })
+  const result = new Map<string, Forecast>()
   for (const workload of puts) {
-    const found = byItem.get(workload.item)
-    if (found !== undefined) result.set(workload.uid, found)
+    const assignment = placer.of(workload.item)
+    const explain = (): Explanation | undefined => placer.explain(workload.item)
+    if (assignment !== undefined) result.set(workload.uid, { workload, assignment, explain })
   }
   return result
 }

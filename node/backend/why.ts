@@ -1,9 +1,10 @@
 /** `shoal why`: what placement itself recorded, in words. No second algorithm. */
-import type { Explanation, NodeExplanation, Share } from '../../placement/index.ts'
+import type { Explanation, NodeExplanation } from '../../placement/index.ts'
 import type { WhyView } from '../../src/api/types.ts'
 import type { WorkloadView } from '../agent/view.ts'
 import { reportWorkload } from '../report/allocations.ts'
 import { nodeName, type ReportContext } from '../report/context.ts'
+import { refusalText } from '../report/reasons.ts'
 
 export function reportWhy(context: ReportContext, workload: WorkloadView): WhyView {
   const { agent } = context
@@ -49,11 +50,11 @@ function lines(
     const reason = row.reason === '' ? '' : ` (${row.reason})`
     out.push(`slot ${row.slot}: ${row.state} ${where}${reason}`)
   }
-  for (const node of explanation?.nodes ?? []) out.push(nodeLine(context, node))
+  for (const node of explanation?.nodes ?? []) out.push(nodeLine(context, workload, node))
   return out
 }
 
-function nodeLine(context: ReportContext, node: NodeExplanation): string {
+function nodeLine(context: ReportContext, workload: WorkloadView, node: NodeExplanation): string {
   const name = nodeName(context, node.node)
   const score = `score ${node.score.toFixed(6)}`
   const load = `load ${Math.round(node.load.used)} of ${Math.round(node.load.limit)}`
@@ -65,37 +66,6 @@ function nodeLine(context: ReportContext, node: NodeExplanation): string {
     case 'standby':
       return `node ${name}: standby, others rank better (${score}, ${load})`
     case 'refused':
-      return `node ${name}: refused, ${refusalText(node)} (${score}, ${load})`
-  }
-}
-
-function shareText(share: Share): string {
-  return `${share.used} used and ${share.wanted} wanted of ${share.limit}`
-}
-
-function refusalText(node: NodeExplanation): string {
-  switch (node.reason) {
-    case 'cpu':
-      return `cpu in millicores: ${shareText(node.cpuMillis)}`
-    case 'memory':
-      return `memory in MiB: ${shareText(node.memoryMiB)}`
-    case 'port':
-      return `host port ${node.port ?? ''} is taken`
-    case 'filter':
-      return 'a constraint does not match'
-    case 'avoid':
-      return 'it failed there'
-    case 'draining':
-      return 'it is draining'
-    case 'maxPerNode':
-      return 'it has as many as one node may have'
-    case 'zone':
-      return 'its zone has its share'
-    case 'round':
-      return 'another node has fewer'
-    case 'level':
-      return 'it is busier than nodes that were enough'
-    default:
-      return node.reason ?? 'unknown'
+      return `node ${name}: refused, ${refusalText(context, workload, node)} (${score}, ${load})`
   }
 }

@@ -10,10 +10,11 @@ import type {
   SubmitAnswer,
   SubmittedChange
 } from '../agent/api.ts'
-import { forecast } from '../agent/forecast.ts'
+import { type Forecast, forecast } from '../agent/forecast.ts'
 import type { WorkloadRecord } from '../agent/records.ts'
 import type { Clock } from '../clock.ts'
 import { nodeName, type ReportContext } from '../report/context.ts'
+import { pendingTexts } from '../report/reasons.ts'
 
 /** How long a write waits for its second disk before it is told as `not durable yet`. */
 const DURABLE_WAIT_MS = 2_000
@@ -121,6 +122,7 @@ export class Writes {
     const seats = forecast(agent, writes)
     return prepared.changes.map((change): ChangeView => {
       const found = seats.get(change.uid) ?? this.#current(change)
+      const { seats: chosen = [], pending = [] } = found?.assignment ?? {}
       return {
         project: change.project,
         name: change.name,
@@ -132,23 +134,25 @@ export class Writes {
         seats:
           change.change === 'removed'
             ? []
-            : found.seats.map(seat => ({
+            : chosen.map(seat => ({
                 node: nodeName(context, seat.node),
                 replicas: seat.seats
               })),
         pending:
-          change.change === 'removed'
+          change.change === 'removed' || found === undefined
             ? []
-            : found.pending.flatMap(({ count, reason }) =>
-                Array.from({ length: count }, () => reason)
-              )
+            : pendingTexts(context, found.workload, pending, found.explain)
       }
     })
   }
 
-  #current(change: SubmittedChange): ReturnType<Agent['placing']['seats']> {
-    const workload = this.#c.agent.view.workloads.get(change.uid)
-    return this.#c.agent.placing.seats(workload?.item ?? '')
+  /** What is not written stays where it is. */
+  #current(change: SubmittedChange): Forecast | undefined {
+    const { view, placing } = this.#c.agent
+    const workload = view.workloads.get(change.uid)
+    if (workload === undefined) return undefined
+    const assignment = placing.seats(workload.item)
+    return { workload, assignment, explain: () => placing.explain(workload.item) }
   }
 
   #notes(prepared: Prepared): readonly string[] {

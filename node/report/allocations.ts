@@ -1,9 +1,8 @@
 /** `shoal ps`: every claimed slot, and every slot that nobody holds with the reason. */
-import type { Pending } from '../../placement/types.ts'
 import type { AllocationState, AllocationView, HealthState } from '../../src/api/types.ts'
-import { volumeNames } from '../agent/prepare.ts'
 import type { Claim, WorkloadView } from '../agent/view.ts'
-import { ageText, nodeName, type ReportContext } from './context.ts'
+import { nodeName, type ReportContext } from './context.ts'
+import { pendingText } from './reasons.ts'
 
 const HEALTH: ReadonlySet<string> = new Set(['none', 'starting', 'healthy', 'unhealthy'])
 
@@ -120,56 +119,11 @@ export function pendingReasons(
 ): { readonly bySlot: ReadonlyMap<number, string>; readonly other: string } {
   const bySlot = new Map<number, string>()
   let other = 'not placed yet'
-  for (const pending of context.agent.placing.seats(workload.item).pending) {
-    const text = pendingText(context, workload, pending)
+  const { placing } = context.agent
+  for (const pending of placing.seats(workload.item).pending) {
+    const text = pendingText(context, workload, pending, () => placing.explain(workload.item))
     if (pending.slot === undefined) other = text
     else bySlot.set(pending.slot, text)
   }
   return { bySlot, other }
-}
-
-function pendingText(context: ReportContext, workload: WorkloadView, pending: Pending): string {
-  if (pending.reason === 'pinned node gone' && pending.node !== undefined) {
-    return goneText(context, workload, pending.node)
-  }
-  if (pending.node !== undefined) return `${nodeName(context, pending.node)}: ${pending.reason}`
-  const { spec } = workload.record
-  switch (pending.reason) {
-    case 'no-nodes':
-      return 'no node can take workloads'
-    case 'filter': {
-      const asked = spec.constraints.map(one => `${one.attribute}${one.operator}${one.value}`)
-      const runtime = `runtime ${spec.runtime}`
-      return `no node has ${[runtime, ...asked].join(', ')}`
-    }
-    case 'avoid':
-      return `failed on every node: ${failureText(context, workload)}`
-    case 'cpu':
-    case 'memory':
-      return `no node has enough ${pending.reason} left`
-    case 'port':
-      return 'its host port is taken on every node that could run it'
-    case 'maxPerNode':
-      return `at most ${spec.maxPerNode} on a node, and every node has that many`
-    case 'zone':
-      return 'its zone rule leaves no node'
-    default:
-      return pending.reason
-  }
-}
-
-function failureText(context: ReportContext, workload: WorkloadView): string {
-  const failures = [...context.agent.view.failed(workload.uid).values()]
-  return failures[0]?.reason ?? 'no node accepted it'
-}
-
-function goneText(context: ReportContext, workload: WorkloadView, node: string): string {
-  const { agent, clock } = context
-  const member = agent.view.members.get(node)
-  const name = nodeName(context, node)
-  const state = member?.state ?? 'unknown'
-  const age = member === undefined ? '' : ` ${ageText(clock.nowMs() - member.sinceMs)}`
-  const [volume] = volumeNames(workload.record.spec)
-  if (volume === undefined) return `it stays on ${name} (${state}${age})`
-  return `its data is on ${name} (${state}${age})`
 }

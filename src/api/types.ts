@@ -257,7 +257,7 @@ export interface ChangeView {
   /** Spec fields that differ, for `changed`. */
   readonly fields: readonly string[]
   readonly seats: readonly { readonly node: string; readonly replicas: number }[]
-  /** Replicas that find no place now, one reason each. */
+  /** Why replicas find no place now, each reason once: `2 replicas: no alive node runs docker`. */
   readonly pending: readonly string[]
 }
 
