@@ -50,7 +50,7 @@ export function reportStatus(context: ReportContext, extra: StatusExtra): Status
       pending: totals.pending
     },
     durable: { disks: Math.min(wanted, members.alive), wanted },
-    notOk: troubles(context, extra),
+    notOk: [...troubles(context, extra), ...surplus(context, totals)],
     viewAgeMs: clock.nowMs() - extra.viewSinceMs,
     brake:
       brakeSinceMs === undefined
@@ -140,7 +140,7 @@ function goneNodes(context: ReportContext): readonly Trouble[] {
   return found
 }
 
-/** What a gone node left: replicas that run elsewhere now, and those that wait for its data. */
+/** What a gone node left: replicas that run elsewhere now, those on their way, those that wait. */
 function left(
   context: ReportContext,
   node: string
@@ -153,14 +153,19 @@ function left(
     for (const claim of view.claims(workload.uid)) {
       if (claim.node !== node) continue
       const { spec } = workload.record
-      const held = view
+      const name = `${spec.project}/${spec.name}/${claim.slot}`
+      const runs = view
         .claims(workload.uid)
-        .some(other => other.slot === claim.slot && view.living(other.node))
+        .filter(other => other.slot === claim.slot && other.node !== node)
+        .some(other => view.living(other.node) && RUNS.has(other.record.state))
+      const target = placing.targets(workload).get(claim.slot)
       const pinned = placing.item(workload.item)?.pins.some(pin => pin.node === node) === true
-      if (held) moved += 1
-      else if (workload.sticky && pinned) {
-        waits.push(`${spec.project}/${spec.name}/${claim.slot} waits for its data`)
-        for (const name of volumeNames(spec)) volumes.add(name)
+      if (runs) moved += 1
+      else if (target !== undefined && !view.living(node)) {
+        waits.push(`${name} is being moved to ${nodeName(context, target)}`)
+      } else if (workload.sticky && pinned) {
+        waits.push(`${name} waits for its data`)
+        for (const volume of volumeNames(spec)) volumes.add(volume)
       }
     }
   }
@@ -206,6 +211,29 @@ function broken(context: ReportContext): readonly Trouble[] {
     })
   }
   return found
+}
+
+/** Copies without a seat, while they keep the mesh from converging: more run than should. */
+function surplus(context: ReportContext, totals: Totals): readonly Trouble[] {
+  if (totals.surplus <= 0) return []
+  const { view, placing } = context.agent
+  const counts = new Map<string, number>()
+  for (const uid of new Set([...view.workloads.keys(), ...view.claimed()])) {
+    const workload = view.workloads.get(uid)
+    const targets = workload === undefined ? undefined : placing.targets(workload)
+    for (const { node, slot } of view.claims(uid)) {
+      if (!view.living(node) || targets?.get(slot) === node) continue
+      const name = nodeName(context, node)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    }
+  }
+  const [first, ...others] = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
+  if (first === undefined) return []
+  const [name, count] = first
+  const copies = count === 1 ? '1 surplus copy stops' : `${count} surplus copies stop`
+  const rest = others.map(([other, more]) => `, ${more} on ${other}`).join('')
+  const what = `${copies} on ${name}${rest}`
+  return [{ what, since: null, moved: 0, waits: [], do: ['wait, or see shoal ps'] }]
 }
 
 function sorted(context: ReportContext): readonly WorkloadView[] {
