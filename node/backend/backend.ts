@@ -90,8 +90,8 @@ export class NodeBackend implements Backend {
     return reportWhy(this.#c.context, this.#find(ref))
   }
 
-  async volumes(): ReturnType<Backend['volumes']> {
-    return reportVolumes(this.#c.context)
+  async volumes(signal: AbortSignal): ReturnType<Backend['volumes']> {
+    return reportVolumes(this.#c.context, await this.#c.inspect.volumes(signal))
   }
 
   events(after: string | undefined, signal: AbortSignal): AsyncIterable<EventView> {

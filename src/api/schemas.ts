@@ -134,11 +134,11 @@ export const volumeSchema = z
     name: z.string(),
     kind: z.enum(['volume', 'bind']),
     workload: z.string(),
-    slot: z.int(),
+    slot: z.int().nullable(),
     node: z.string().nullable(),
     nodeId: z.string().nullable(),
     nodeState: member.nullable(),
-    state: z.enum(['used', 'waits', 'idle']),
+    state: z.enum(['used', 'waits', 'idle', 'unused']),
     reason: z.string()
   })
   .openapi('Volume')

@@ -167,13 +167,17 @@ export interface VolumeView {
   /** As the Compose file and the engine name it, for example `db_data`; a path for a bind. */
   readonly name: string
   readonly kind: 'volume' | 'bind'
+  /** '' and null: `unused`. */
   readonly workload: string
-  readonly slot: number
+  readonly slot: number | null
   readonly node: string | null
   readonly nodeId: string | null
   readonly nodeState: MemberState | null
-  /** `waits`: its slot is pending until the node returns or the volume is abandoned. */
-  readonly state: 'used' | 'waits' | 'idle'
+  /**
+   * `waits`: its slot is pending until the node returns or the volume is abandoned. `unused`: the
+   * node has it, and no workload there.
+   */
+  readonly state: 'used' | 'waits' | 'idle' | 'unused'
   readonly reason: string
 }
 

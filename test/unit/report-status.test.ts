@@ -66,7 +66,13 @@ test('copies of a removed workload are named too', () => {
   const view = viewOf(['n1', 'n2'], [spec()])
   claim(view, 'n1', 0)
   claim(view, 'n2', 0)
-  view.setShared({ key: 'workload/demo/web', uid: undefined, value: null, losers: [], conflicts: 0 })
+  view.setShared({
+    key: 'workload/demo/web',
+    uid: undefined,
+    value: null,
+    losers: [],
+    conflicts: 0
+  })
   equal(
     status(view).notOk.map(one => one.what),
     ['1 surplus copy stops on n1, 1 on n2']
