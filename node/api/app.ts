@@ -1,9 +1,10 @@
 /** The routes, guarded, with every failure as `{ code, message, hint, where }`. */
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { OPENAPI_INFO, routes } from '../../src/api/contract.ts'
+import { OPENAPI_INFO } from '../../src/api/contract.ts'
 import { VERSION_HEADER } from '../../src/api/types.ts'
 import { failure, failureOf, toResponse } from './failure.ts'
 import { type ApiEnv, checkBody, limitBody, refuseBadPath, refuseBrowsers } from './guard.ts'
+import { methodsOf, refuseUnknownQuery } from './query.ts'
 import { addReads } from './routes/reads.ts'
 import { addStreams } from './routes/streams.ts'
 import type { App, RouteComponents } from './routes/types.ts'
@@ -22,7 +23,7 @@ export function createApp(components: RouteComponents, version: string): App {
     await next()
     c.header(VERSION_HEADER, version)
   })
-  app.use(refuseBadPath, refuseBrowsers, limitBody, checkBody)
+  app.use(refuseBadPath, refuseBrowsers, refuseUnknownQuery, limitBody, checkBody)
   addReads(app, components)
   addWrites(app, components)
   addStreams(app, components)
@@ -52,17 +53,4 @@ function invalid(result: { readonly target: string; readonly error: Issues }) {
     where: path === '' ? target : `${target}.${path}`,
     hint: 'see /v1/openapi.json'
   })
-}
-
-const PATHS = [
-  ...Object.values(routes).map(({ method, path }) => ({ method, path: path as string })),
-  { method: 'get', path: '/v1/openapi.json' }
-].map(({ method, path }) => ({
-  method: method.toUpperCase(),
-  pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`)
-}))
-
-function methodsOf(path: string): readonly string[] {
-  const methods = PATHS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-  return [...new Set(methods)].sort()
 }

@@ -4,7 +4,7 @@
  */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server'
 import { createApp } from './app.ts'
 import type { Backend } from './backend.ts'
 import { failure, failureOf, type ReportBug } from './failure.ts'
@@ -46,7 +46,7 @@ export async function startApiServer(components: ApiComponents, init: ApiInit): 
   )
   const listener = getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
     overrideGlobalObjects: false,
-    errorHandler: error => bugAnswer(error, components.report)
+    errorHandler: error => faultAnswer(error, components.report)
   })
   const server = createServer(
     {
@@ -82,8 +82,14 @@ function refuseBadRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   )
 }
 
-function bugAnswer(error: unknown, report: ReportBug): Response {
-  const { status, body } = failureOf(error, report)
+/** What never reached a route: a target or Host that is no URL is the client's fault. */
+function faultAnswer(error: unknown, report: ReportBug): Response {
+  const { status, body } =
+    error instanceof RequestError
+      ? failure('USAGE', 'the request target or its Host header is not one that shoal serves', {
+          status: 400
+        })
+      : failureOf(error, report)
   return Response.json(body, { status })
 }
 

@@ -247,6 +247,54 @@ test('an operation that failed may be tried again with its id', async context =>
   equal(backend.deployCount, 1)
 })
 
+test("a request target that is no path and a bad Host are the client's fault, not a bug", async context => {
+  const { socket, bugs } = await openApi(context)
+  for (const head of [
+    'OPTIONS * HTTP/1.1\r\nhost: localhost',
+    'GET * HTTP/1.1\r\nhost: localhost',
+    'GET healthz HTTP/1.1\r\nhost: localhost',
+    'GET http:// HTTP/1.1\r\nhost: localhost',
+    'GET ftp://x/healthz HTTP/1.1\r\nhost: localhost',
+    'GET /healthz HTTP/1.1\r\nhost: a b',
+    'GET /healthz HTTP/1.1\r\nhost: a/b@c',
+    'GET /healthz HTTP/1.1\r\nhost: [::',
+    'GET /healthz HTTP/1.1\r\nhost: x:99999',
+    'GET /healthz HTTP/1.0\r\nconnection: close'
+  ]) {
+    const said = await bytes(socket, `${head}\r\nconnection: close\r\n\r\n`)
+    match(said, /^HTTP\/1\.1 400 /, head)
+    const body = JSON.parse(said.slice(said.indexOf('\r\n\r\n') + 4)) as ErrorBody
+    equal([body.code, Object.keys(body).length], ['USAGE', 4], head)
+  }
+  equal(bugs, [])
+})
+
+test('a query key that a route does not know is refused, with the nearest that it knows', async context => {
+  const { socket } = await openApi(context)
+  const hint = async (path: string, method = 'GET') => {
+    const answer = await raw(socket, { path, method })
+    const body = bodyOf(answer)
+    equal([answer.status, body.code], [400, 'INVALID'], path)
+    return [body.where, body.hint]
+  }
+  equal(await hint('/v1/allocations?project[]=a'), ['query.project[]', 'did you mean project?'])
+  equal(await hint('/v1/allocations?al'), ['query.al', 'did you mean all?'])
+  equal(await hint('/v1/logs?project=demo&name=web&zzzzz=1'), [
+    'query.zzzzz',
+    'known: follow, name, project, slot, tail'
+  ])
+  equal(await hint('/v1/events?x=1'), ['query.x', 'this route takes no query'])
+  equal(await hint('/v1/nodes?__proto__=1'), ['query.__proto__', 'this route takes no query'])
+  equal(await hint('/v1/workloads/demo/web?operation=op-12345678&force=1', 'DELETE'), [
+    'query.force',
+    'known: operation'
+  ])
+  const twice = await raw(socket, { path: '/v1/allocations?project=a&project=b' })
+  equal([twice.status, bodyOf(twice).where], [400, 'query.project'])
+  equal((await raw(socket, { path: '/v1/allocations?all' })).status, 200)
+  equal((await raw(socket, { path: '/v1/nothing?x=1' })).status, 404)
+})
+
 test('every answer carries the version of the daemon', async context => {
   const { socket } = await openApi(context)
   for (const path of ['/healthz', '/v1/nothing', '/v1/workloads/demo/nope'])
