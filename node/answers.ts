@@ -8,6 +8,7 @@ import type { NodeInfo } from './agent/records.ts'
 import type { Membership } from './config.ts'
 import type { Executor } from './executor.ts'
 import type { Joining } from './joining.ts'
+import { amnesia } from './report/amnesia.ts'
 
 const TOKEN_ADDRESSES_MAX = 8
 
@@ -50,7 +51,7 @@ export class Answers {
     const { agent, joining, executor } = this.#c
     const trouble = this.#c.trouble()
     if (trouble !== undefined) return trouble
-    if (agent.amnesiac) return 'its store was damaged; it fetches the state from its peers'
+    if (agent.amnesiac) return this.#amnesia()
     if (joining.waits !== '') return joining.waits
     const [first] = executor.unavailable
     if (first !== undefined) return `runtime ${first[0]} cannot be asked: ${first[1].reason}`
@@ -91,6 +92,12 @@ export class Answers {
       mesh: mesh.meshId,
       addresses
     }
+  }
+
+  #amnesia(): string {
+    const { agent } = this.#c
+    const { what, do: acts } = amnesia(agent.view, agent.self)
+    return acts.length === 0 ? what : `${what}; do: ${acts.join(', or ')}`
   }
 
   #own(): readonly string[] {

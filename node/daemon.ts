@@ -298,6 +298,7 @@ export class Daemon {
       logs,
       writes: this.#writes,
       ready: () => this.#answers.ready({ version, dataDir: options.dataDir }),
+      trouble: () => this.#storage?.trouble,
       statusExtra: () => ({
         mesh: this.#answers.mesh,
         viewSinceMs: this.#viewSinceMs,

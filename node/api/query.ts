@@ -34,7 +34,7 @@ export function methodsOf(path: string): readonly string[] {
   return [...new Set(methods)].sort()
 }
 
-/** 400 for a key that the route does not know, with the nearest that it does, or one given twice. */
+/** 400 for a key that the route does not know (names the nearest), or one given twice. */
 export const refuseUnknownQuery: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const asked = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const route = ROUTES.find(one => one.method === asked && one.pattern.test(c.req.path))

@@ -34,6 +34,8 @@ export interface BackendComponents {
   readonly logs: Logs
   readonly writes: Writes
   readonly ready: () => ReadyView
+  /** Why the disk takes nothing; undefined when it does. */
+  readonly trouble: () => string | undefined
   readonly statusExtra: () => StatusExtra
   readonly token: () => TokenAnswer
   readonly leave: (signal: AbortSignal) => Promise<LeaveAnswer>
@@ -145,6 +147,9 @@ export class NodeBackend implements Backend {
   #mayWrite(dryRun: boolean): void {
     const { ready, waits } = this.#c.ready()
     if (ready || dryRun) return
+    const trouble = this.#c.trouble()
+    if (trouble !== undefined)
+      throw new ShoalError('STORE', trouble, { hint: 'or ask another node' })
     throw new ShoalError('UNAVAILABLE', `this node is not ready: ${waits}`, {
       hint: 'ask another node, or try again'
     })

@@ -162,13 +162,16 @@ export class Writes {
     const policies = prepared.writes
       .filter(write => created.has(write.uid))
       .map(write => policyNote(write.value as WorkloadRecord))
+    const unmapped = prepared.writes
+      .filter(write => !write.remove && write.key.startsWith('workload/'))
+      .flatMap(write => portsNote(write.value as WorkloadRecord))
     const rolled = prepared.changes.filter(
       change => change.change === 'changed' && change.fields.length > 0
     )
     const fields = rolled.map(
       change => `${change.project}/${change.name}: ${change.fields.join(', ')} changed`
     )
-    return [...policies, ...fields]
+    return [...policies, ...unmapped, ...fields]
   }
 }
 
@@ -179,6 +182,16 @@ function policyNote(record: WorkloadRecord): string {
     ? `${project}/${name}: partition manual: it stays where it ran and waits there for its node`
     : `${project}/${name}: partition any-partition: in a cut every side runs it, ` +
         'the surplus stops within about 10 s of the heal'
+}
+
+/** The process runtime maps no ports: `ports` only keeps two of them off one node. */
+function portsNote(record: WorkloadRecord): readonly string[] {
+  const { project, name, ports, runtime } = record.spec
+  if (runtime !== 'process' || ports.length === 0) return []
+  return [
+    `${project}/${name}: ports: it runs as a process, which maps no ports: ` +
+      'it is reached on the ports that it listens on itself'
+  ]
 }
 
 function durableNotes(acks: { disks: number; wanted: number }): readonly string[] {

@@ -4,6 +4,7 @@ import { volumeNames } from '../agent/prepare.ts'
 import type { WorkloadView } from '../agent/view.ts'
 import { wallOf } from '../clock.ts'
 import { reportWorkload } from './allocations.ts'
+import { amnesia } from './amnesia.ts'
 import { nodeName, type ReportContext } from './context.ts'
 
 export interface StatusExtra {
@@ -98,13 +99,8 @@ function troubles(context: ReportContext, extra: StatusExtra): readonly Trouble[
   const { agent } = context
   const found: Trouble[] = []
   if (agent.amnesiac) {
-    found.push({
-      what: 'the store of this node was damaged; it fetches the state from its peers',
-      since: null,
-      moved: 0,
-      waits: [],
-      do: ['wait, or connect this node to a peer']
-    })
+    const { what, do: acts } = amnesia(agent.view, agent.self)
+    found.push({ what: `this node: ${what}`, since: null, moved: 0, waits: [], do: acts })
   }
   for (const [runtime, { reason, sinceMs }] of extra.unavailable) {
     found.push({

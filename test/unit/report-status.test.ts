@@ -1,4 +1,4 @@
-/** Status says what is so now: what moved runs elsewhere, what keeps it from converging is named. */
+/** Status says what is so now: what runs elsewhere, and what keeps it from converging. */
 import { equal, is, match } from 'uvu/assert'
 import type { View } from '../../node/agent/view.ts'
 import { reportStatus } from '../../node/report/status.ts'
@@ -44,7 +44,7 @@ test('what waits for its data waits, and is not being moved', () => {
   equal(trouble?.do, ['power n2 on', 'shoal volume abandon data'])
 })
 
-test('copies without a seat are named with their nodes when they keep the mesh from converging', () => {
+test('copies without a seat that keep the mesh from converging are named with their nodes', () => {
   const view = viewOf(['n1', 'n2', 'n3'], [spec({ replicas: 2 })])
   const targets = reportOf(view).agent.placing.targets(view.workloads.get('u0')!)
   const [first = '', second = ''] = [...targets.values()]
