@@ -103,11 +103,15 @@ function errorOf(status: number, value: unknown): ShoalError {
     known ? (body.code as ErrorCode) : 'INTERNAL',
     known ? body.message : `${body.code}: ${body.message}`,
     {
-      ...(typeof body.hint === 'string' ? { hint: body.hint } : {}),
-      ...(typeof body.where === 'string' ? { where: body.where } : {})
+      ...(typeof body.hint === 'string' && !body.hint.includes(SCHEMA) ? { hint: body.hint } : {}),
+      ...(typeof body.where === 'string' ? { where: body.where.replace(API_PART, '') } : {})
     }
   )
 }
+
+/** What helps those who write requests, and nobody who types commands. */
+const SCHEMA = '/v1/openapi.json'
+const API_PART = /^(body|query|path)\./
 
 function lateError(path: string, call: Call): ShoalError {
   const seconds = call.timeoutMs / 1_000

@@ -63,6 +63,19 @@ export async function findWorkload(context: Context, text: string): Promise<Repl
   throw unknownWorkload(first, known)
 }
 
+/** Which replicas people mean: a project, or what `findWorkload` understands. */
+export async function findReplicas(
+  context: Context,
+  text: string
+): Promise<Partial<ReplicaRef> & { readonly project: string }> {
+  const known = text.includes('/') ? [] : await context.client.workloads(context.signal)
+  const isName = known.some(one => one.name === text)
+  // The copies of a project that was just removed may still stop.
+  if (!text.includes('/') && (!isName || known.some(one => one.project === text)))
+    return { project: text }
+  return await findWorkload(context, text)
+}
+
 function slotNumber(text: string): number {
   if (/^\d{1,4}$/.test(text)) return Number(text)
   throw new ShoalError('USAGE', `"${plain(text)}" is not a slot number`, {
@@ -72,7 +85,8 @@ function slotNumber(text: string): number {
 
 export function unknownWorkload(text: string, known: readonly WorkloadRef[]): ShoalError {
   const names = known.flatMap(one => [one.name, `${one.project}/${one.name}`])
-  const near = nearest(text, names)
+  // One letter is near to every short name.
+  const near = text.length < 2 ? undefined : nearest(text, names)
   return new ShoalError('NOT_FOUND', `no workload ${plain(text)}`, {
     hint: near === undefined ? 'see shoal ps' : `did you mean ${plain(near)}?`
   })

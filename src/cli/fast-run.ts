@@ -22,6 +22,12 @@ export async function runFast(terminal: Terminal, command: FastCommand): Promise
 }
 
 export async function runRead(context: Context, command: FastCommand): Promise<void> {
+  if (!command.watch) return await show(context, command)
+  const { watch } = await import('./watch.ts')
+  await watch(context.terminal, command.format, terminal => show({ ...context, terminal }, command))
+}
+
+async function show(context: Context, command: FastCommand): Promise<void> {
   const { name, format, all, of } = command
   switch (name) {
     case 'ps':

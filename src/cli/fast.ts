@@ -11,6 +11,7 @@ export interface FastCommand {
   readonly name: 'ps' | 'nodes' | 'status'
   readonly format: Format
   readonly all: boolean
+  readonly watch: boolean
   readonly of: string | undefined
   readonly socket: string | undefined
 }
@@ -22,6 +23,7 @@ export function parseFast(argv: readonly string[]): FastCommand | undefined {
   let format = 'table'
   let isQuiet = false
   let all = false
+  let watch = false
   let of: string | undefined
   let socket: string | undefined
   for (let at = 0; at < rest.length; at += 1) {
@@ -31,10 +33,11 @@ export function parseFast(argv: readonly string[]): FastCommand | undefined {
       socket = rest[++at]
       if (socket === undefined || socket.startsWith('-')) return undefined
     } else if (arg === '-q' || arg === '--quiet') isQuiet = true
+    else if (arg === '-w' || arg === '--watch') watch = true
     else if (name === 'ps' && (arg === '-a' || arg === '--all')) all = true
     else if (name === 'ps' && of === undefined && !arg.startsWith('-')) of = arg
     else return undefined
   }
   if (!FORMATS.includes(format)) return undefined
-  return { name, format: isQuiet ? 'name' : (format as Format), all, of, socket }
+  return { name, format: isQuiet ? 'name' : (format as Format), all, watch, of, socket }
 }

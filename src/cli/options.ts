@@ -9,6 +9,9 @@ export const outputOption = (): Option<'-o, --output <format>', undefined, strin
 export const quietOption = (): Option<'-q, --quiet'> =>
   new Option('-q, --quiet', 'names only, as -o name')
 
+export const watchOption = (): Option<'-w, --watch'> =>
+  new Option('-w, --watch', 'show it again every second, until Ctrl-C')
+
 export const socketOption = (): Option<'--socket <path>'> =>
   new Option('--socket <path>', 'socket of the daemon to ask [env SHOAL_SOCKET]')
 

@@ -11,8 +11,9 @@ export function addReads(program: Command, terminal: Terminal): void {
   program
     .command('ps')
     .description('replicas: where each runs, or why it waits')
-    .argument('[project/service]', 'only of a project or service')
+    .argument('[name]', 'only of project, service, project/service or project/service/slot')
     .option('-a, --all', 'also what is stopping')
+    .addOption(shared.watchOption())
     .addOption(shared.outputOption())
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
@@ -23,30 +24,35 @@ export function addReads(program: Command, terminal: Terminal): void {
         name: 'ps',
         format: formatOf(options),
         all: options.all === true,
+        watch: options.watch === true,
         of
       })
     })
   program
     .command('nodes')
     .description('members of the mesh')
+    .addOption(shared.watchOption())
     .addOption(shared.outputOption())
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
       const { runRead } = await import('./fast-run.ts')
       const format = formatOf(options)
-      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'nodes', format })
+      const watch = options.watch === true
+      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'nodes', format, watch })
     })
   program
     .command('status')
     .description('is everything all right?')
+    .addOption(shared.watchOption())
     .addOption(shared.outputOption())
     .addOption(shared.quietOption())
     .addOption(shared.socketOption())
     .action(async options => {
       const { runRead } = await import('./fast-run.ts')
       const format = formatOf(options)
-      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'status', format })
+      const watch = options.watch === true
+      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'status', format, watch })
     })
   addDetails(program, terminal)
 }

@@ -92,11 +92,14 @@ export class Judge {
   verdict(targets: readonly Target[], all: readonly AllocationView[], nowMs: number): Verdict {
     const left = targets.flatMap(target => this.#open(target, all))
     if (left.length === 0) return { kind: 'done' }
-    const crash = all.find(isCrashLoop)
+    const isWanted = (one: AllocationView): boolean => (targetOf(targets, one)?.replicas ?? 0) > 0
+    const crash = all.find(one => isWanted(one) && isCrashLoop(one))
     if (crash !== undefined) return { kind: 'failed', allocation: crash }
     const known = left.filter(one => one !== undefined)
     this.#note(known, nowMs)
-    const failed = known.find(one => one.state === 'failed' && this.#stands(one, nowMs))
+    const failed = known.find(
+      one => one.state === 'failed' && isWanted(one) && this.#stands(one, nowMs)
+    )
     if (failed !== undefined) return { kind: 'failed', allocation: failed }
     const isStuck = (one: AllocationView | undefined): boolean =>
       one?.state === 'pending' && one.reason !== '' && this.#stands(one, nowMs)

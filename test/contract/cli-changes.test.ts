@@ -244,7 +244,14 @@ test('volume abandon names the slots that are free', async context => {
   const { socket } = await world(context)
   const said = await shoal(['volume', 'abandon', 'db_data', '-y'], { socket })
   equal(said.stdout, 'demo/db/0 (its data was on mini-2)\n')
-  equal((await shoal(['volume', 'abandon', 'none'], { socket })).code, 7)
+  equal((await shoal(['volume', 'abandon', 'none', '-y'], { socket })).code, 7)
+})
+
+test('volume abandon without a terminal to ask and without -y gives nothing up', async context => {
+  const { socket } = await world(context)
+  const said = await shoal(['volume', 'abandon', 'db_data'], { socket })
+  equal([said.code, said.stdout], [2, ''])
+  match(said.stderr, /^error\[USAGE\]: .*; shoal volume abandon db_data -y\n$/)
 })
 
 test.run()

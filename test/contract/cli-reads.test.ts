@@ -91,6 +91,79 @@ test('ps filters, and an unknown name is not found', async context => {
   match(wide.stdout, /GENERATION/)
 })
 
+test('ps understands a project, a service, both, and a slot', async context => {
+  const { socket, backend } = await openApi(context)
+  backend.allocationList = [allocationView(0), allocationView(1), pendingDb()]
+  const names = async (name: string): Promise<string> =>
+    (await shoal(['ps', name, '-q'], { socket })).stdout
+  const web = 'demo/web/0\ndemo/web/1\n'
+  equal(
+    [await names('demo'), await names('web'), await names('demo/web'), await names('demo/web/1')],
+    [`${web}demo/db/0\n`, web, web, 'demo/web/1\n']
+  )
+  equal((await shoal(['ps', 'demo/web/7'], { socket })).code, 7)
+  equal(
+    (await shoal(['ps', 'w'], { socket })).stderr,
+    'error[NOT_FOUND]: no workload w; see shoal ps\n'
+  )
+})
+
+test('ps -o wide names a process in full and a container by what finds it', async context => {
+  const { socket, backend } = await openApi(context)
+  const process = 'shoal-demo-web-0-5ac997c3'
+  backend.allocationList = [
+    allocationView(0, { instance: process }),
+    allocationView(1, { instance: 'c0ffee'.padEnd(64, '0') })
+  ]
+  const { stdout } = await shoal(['ps', '-o', 'wide'], { socket })
+  match(stdout, new RegExp(`${process} .*\n.*c0ffee000000 `))
+})
+
+test('of a member that left nothing is claimed', async context => {
+  const { socket, backend } = await openApi(context)
+  const capacity = { cpuMillis: 0, memoryMiB: 0 }
+  backend.nodeList = [nodeView('mini-1', { state: 'left', phase: 'draining', capacity })]
+  const { stdout } = await shoal(['nodes'], { socket })
+  equal(/draining|0 MiB/.exec(stdout), null, stdout)
+})
+
+test('logs of what does not run say why', async context => {
+  const { socket, backend } = await openApi(context)
+  backend.allocationList = [{ ...pendingDb(), workload: 'web' }]
+  backend.logList = []
+  const said = await shoal(['logs', 'demo/web'], { socket })
+  equal([said.code, said.stdout], [0, ''])
+  equal(said.stderr, 'note: web/0 does not run: its data is on mini-2 (dead 4 min)\n')
+})
+
+test('status ends with code 3 while not all is well, in every format', async context => {
+  const { socket, backend } = await openApi(context)
+  equal((await shoal(['status'], { socket })).code, 0)
+  backend.state.status = { ...STATUS, converged: false }
+  for (const format of ['table', 'json', 'name']) {
+    const said = await shoal(['status', '-o', format], { socket })
+    equal([said.code, said.stderr], [3, ''], format)
+  }
+})
+
+test('what is watched is said again when it changes, until Ctrl-C', async context => {
+  const { socket, backend } = await openApi(context)
+  backend.allocationList = [allocationView(0)]
+  const watching = shoal(['ps', '-w', '-q'], {
+    socket,
+    acts: [
+      {
+        text: 'demo/web/0\n',
+        act: () => {
+          backend.allocationList = [allocationView(0), allocationView(1)]
+        }
+      },
+      { text: 'demo/web/1\n', act: child => child.kill('SIGINT') }
+    ]
+  })
+  equal(await watching, { code: 130, stdout: 'demo/web/0\ndemo/web/1\n', stderr: '' })
+})
+
 test('status begins with what is wrong, since when, what moved, what waits, what to do', async context => {
   const { socket, backend } = await openApi(context)
   backend.state.status = {
@@ -204,6 +277,11 @@ test('a closed pipe ends a command quietly', async context => {
 
 test('what is asked of a daemon that has a fault ends with its code', async context => {
   const { socket, backend } = await openApi(context)
+  backend.fault = new ShoalError('INVALID', 'too small', {
+    where: 'query.tail',
+    hint: 'see /v1/openapi.json'
+  })
+  equal((await shoal(['nodes'], { socket })).stderr, 'error[INVALID]: too small (tail)\n')
   backend.fault = new ShoalError('UNAVAILABLE', 'resyncing', { hint: 'wait' })
   const said = await shoal(['nodes'], { socket })
   equal(said.code, 1)

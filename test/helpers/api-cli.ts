@@ -56,7 +56,14 @@ export interface RunOptions {
   readonly input?: string
   readonly cwd?: string
   /** Called once, when stderr holds this text: for tests that act while a command runs. */
-  readonly on?: { readonly text: string; readonly act: (child: ChildProcess) => void }
+  readonly on?: Act
+  /** The same for stdout, one after the other. */
+  readonly acts?: readonly Act[]
+}
+
+export interface Act {
+  readonly text: string
+  readonly act: (child: ChildProcess) => void
 }
 
 const KEPT = ['PATH', 'HOME', 'TMPDIR']
@@ -80,8 +87,10 @@ export async function shoal(argv: readonly string[], options: RunOptions = {}): 
   let stdout = ''
   let stderr = ''
   let hasActed = false
+  const acts = [...(options.acts ?? [])]
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString('utf8')
+    if (acts[0] !== undefined && stdout.includes(acts[0].text)) acts.shift()?.act(child)
   })
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString('utf8')

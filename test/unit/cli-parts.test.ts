@@ -65,6 +65,21 @@ test('a crash loop fails at the third end', () => {
   equal(kinds([[0, crash(' 3 times')]]), ['failed'])
 })
 
+test('what is removed may crash or have failed: only its end counts', () => {
+  const removed = { ...WEB, replicas: 0 }
+  const crash = allocationView(0, {
+    state: 'starting',
+    reason: 'exited with code 1 9 times, restarts'
+  })
+  const failed = allocationView(1, { state: 'failed', reason: 'image missing' })
+  const steps: Parameters<typeof kinds>[0] = [
+    [0, [crash, failed]],
+    [9_000, [crash, failed]],
+    [9_200, []]
+  ]
+  equal(kinds(steps, removed), ['waiting', 'waiting', 'done'])
+})
+
 test('a failure counts once it stands: the slot may move to another node', () => {
   const failed = [
     allocationView(0, { state: 'failed', reason: 'image missing' }),
@@ -165,6 +180,7 @@ test('the fast parser takes plain forms and leaves everything else to commander'
     name: 'ps',
     format: 'json',
     all: true,
+    watch: false,
     of: 'demo/web',
     socket: '/s'
   })

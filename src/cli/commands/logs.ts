@@ -1,6 +1,6 @@
 /** `shoal logs`: lines of all replicas of a workload, from whatever node they run on. */
 import type { LogEntry } from '../../api/types.ts'
-import { type Context, findWorkload } from '../context.ts'
+import { type Context, findWorkload, type ReplicaRef } from '../context.ts'
 import { painter } from '../output.ts'
 import { plain, plainLog } from '../text.ts'
 
@@ -17,7 +17,10 @@ export async function logs(context: Context, text: string, options: LogOptions):
   const paint = painter(terminal)
   // Bytes for a pipe stay as they are; a terminal gets none that could rewrite it.
   const clean = terminal.isTty ? plainLog : (line: string) => line
+  let isSilent = true
+  if (follow) await sayWhatWaits(context, ref)
   for await (const entry of client.logs({ ...ref, follow, tail }, signal)) {
+    isSilent = false
     if (entry.kind === 'note') {
       terminal.stderr.write(`note: ${prefixOf(entry)}${plain(entry.line)}\n`)
       continue
@@ -27,6 +30,18 @@ export async function logs(context: Context, text: string, options: LogOptions):
     const prefix = ref.slot === undefined ? paint('dim', prefixOf(entry)) : ''
     await written(out, `${prefix}${time}${clean(entry.line)}\n`)
   }
+  if (isSilent && !follow) await sayWhatWaits(context, ref)
+}
+
+/** Nothing is logged where nothing runs: why it does not is what people look for. */
+async function sayWhatWaits({ client, terminal, signal }: Context, ref: ReplicaRef): Promise<void> {
+  const { project, name: workload, slot } = ref
+  const all = await client.allocations({ all: false, project, workload }, signal)
+  for (const one of all.filter(row => slot === undefined || row.slot === slot))
+    if (one.state === 'pending' || one.state === 'claimed')
+      terminal.stderr.write(
+        `note: ${plain(`${one.workload}/${one.slot}`)} does not run: ${plain(one.reason || one.state)}\n`
+      )
 }
 
 function prefixOf(entry: LogEntry): string {

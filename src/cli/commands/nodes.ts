@@ -18,10 +18,10 @@ function columns(now: number): readonly Column<NodeView>[] {
     { header: 'NAME', value: row => row.name },
     { header: 'STATE', value: row => row.state, tone: row => toneOf(row.state) },
     { header: 'SINCE', value: row => ago(row.since, now) },
-    { header: 'PHASE', value: row => row.phase },
+    { header: 'PHASE', value: row => (row.state === 'left' ? '' : row.phase) },
     { header: 'ZONE', value: row => row.zone },
-    { header: 'CPUS', value: row => cores(row.capacity.cpuMillis) },
-    { header: 'MEMORY', value: row => memory(row.capacity.memoryMiB) },
+    { header: 'CPUS', value: row => said(row.capacity.cpuMillis, cores) },
+    { header: 'MEMORY', value: row => said(row.capacity.memoryMiB, memory) },
     { header: 'RUNTIMES', value: row => row.runtimes.join(',') },
     { header: 'VERSION', value: row => row.version, wide: true },
     { header: 'LABELS', value: row => labelText(row.labels), wide: true },
@@ -29,6 +29,11 @@ function columns(now: number): readonly Column<NodeView>[] {
     { header: 'ADDRESS', value: row => row.addresses[0]?.split('/p2p/')[0] ?? '' },
     { header: 'NOTE', value: noteOf }
   ]
+}
+
+/** A member that has not said yet what it has, or says nothing any more, has none. */
+function said(amount: number, text: (amount: number) => string): string {
+  return amount === 0 ? '' : text(amount)
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

@@ -1,6 +1,6 @@
 /** `shoal ps`: every replica, where it runs or why it waits. */
 import type { AllocationView } from '../../api/types.ts'
-import { type Context, unknownWorkload } from '../context.ts'
+import { type Context, findReplicas, unknownWorkload } from '../context.ts'
 import { type Column, type Format, printList, toneOf } from '../output.ts'
 import { ago } from '../text.ts'
 
@@ -9,15 +9,16 @@ export async function ps(
   format: Format,
   options: { readonly all: boolean; readonly of: string | undefined }
 ): Promise<void> {
-  const [project, workload] = options.of?.split('/') ?? []
-  const filter = { all: options.all, project, workload }
-  const rows = await context.client.allocations(filter, context.signal)
-  if (rows.length === 0 && options.of !== undefined) {
+  const of = options.of === undefined ? undefined : await findReplicas(context, options.of)
+  const filter = { all: options.all, project: of?.project, workload: of?.name }
+  const found = await context.client.allocations(filter, context.signal)
+  const rows = found.filter(row => of?.slot === undefined || row.slot === of.slot)
+  if (rows.length === 0 && of !== undefined) {
     const known = await context.client.workloads(context.signal)
     const isKnown = known.some(
-      one => one.project === project && (workload === undefined || one.name === workload)
+      one => one.project === of.project && (of.name === undefined || one.name === of.name)
     )
-    if (!isKnown) throw unknownWorkload(options.of, known)
+    if (!isKnown || of.slot !== undefined) throw unknownWorkload(options.of ?? '', known)
   }
   await printList(context.terminal, format, {
     rows,
@@ -38,7 +39,12 @@ function columns(now: number): readonly Column<AllocationView>[] {
     { header: 'RUNTIME', value: row => row.runtime },
     { header: 'GENERATION', value: row => row.generation, wide: true },
     { header: 'HEALTH', value: row => row.health, wide: true },
-    { header: 'INSTANCE', value: row => row.instance.slice(0, 12), wide: true },
+    { header: 'INSTANCE', value: row => instanceText(row.instance), wide: true },
     { header: 'REASON', value: row => row.reason }
   ]
+}
+
+/** Twelve letters of a container's id find it; a process goes by its name. */
+function instanceText(instance: string): string {
+  return /^[0-9a-f]{64}$/.test(instance) ? instance.slice(0, 12) : instance
 }

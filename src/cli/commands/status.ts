@@ -1,20 +1,24 @@
 /** `shoal status`: one line that says whether all is well, then what a person may want next. */
 import type { StatusView, Trouble } from '../../api/types.ts'
+import { EXIT } from '../../errors.ts'
 import type { Context } from '../context.ts'
+import { AlreadySaid } from '../failure.ts'
 import { type Format, painter, printData } from '../output.ts'
 import { ago, duration, plain, plural } from '../text.ts'
 
 const WAITS_SHOWN_MAX = 3
 
+/** Ends with the exit code for `not converged` unless all is well, whatever the format. */
 export async function status(context: Context, format: Format): Promise<void> {
   const view = await context.client.status(context.signal)
   const { terminal } = context
-  if (format === 'json' || format === 'yaml') return printData(terminal, format, view)
   const head = headline(view, Date.now())
-  const paint = painter(terminal)
-  terminal.stdout.write(`${paint(head.startsWith('OK') ? 'good' : 'bad', head)}\n`)
-  if (format === 'name') return
-  for (const line of details(view)) terminal.stdout.write(`${line}\n`)
+  const isWell = head.startsWith('OK')
+  if (format === 'json' || format === 'yaml') await printData(terminal, format, view)
+  else terminal.stdout.write(`${painter(terminal)(isWell ? 'good' : 'bad', head)}\n`)
+  if (format === 'table' || format === 'wide')
+    for (const line of details(view)) terminal.stdout.write(`${line}\n`)
+  if (!isWell) throw new AlreadySaid(EXIT.notConverged)
 }
 
 /** `OK: 4 nodes, 23 replicas`, or `NOT OK: what, since when; what moved, what waits; do: what`. */

@@ -44,6 +44,10 @@ export async function volumeAbandon(
   options: AbandonOptions
 ): Promise<void> {
   const { client, signal, terminal } = context
+  if (!options.isSure && process.stdin.isTTY !== true)
+    throw new ShoalError('USAGE', 'giving data up wants a yes, and nobody can be asked here', {
+      hint: `shoal volume abandon ${plain(volume)} -y`
+    })
   const question = `Give up the data of ${plain(volume)}? It starts empty elsewhere.`
   if (!(await confirm(terminal, question, options.isSure)))
     throw new ShoalError('REFUSED', 'nothing was abandoned')

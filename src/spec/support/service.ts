@@ -90,9 +90,9 @@ const IGNORED: SupportSection = {
   }),
   pull_refresh_after: warned('an image is pulled when the node does not have it'),
   shm_size: warned('shared memory has the size that the engine gives (64 MiB)'),
-  stdin_open: warned('there is no input', { hint: 'use shoal exec', neutral: [false] }),
+  stdin_open: warned('there is no input', { neutral: [false] }),
   storage_opt: warned("the container's disk is not limited"),
-  tty: warned('there is no terminal', { hint: 'use shoal exec', neutral: [false] }),
+  tty: warned('there is no terminal', { neutral: [false] }),
   ulimits: warned('limits are those of the engine')
 }
 
