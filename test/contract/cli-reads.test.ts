@@ -4,7 +4,7 @@ import { equal, is, match, ok } from 'uvu/assert'
 import { parse } from 'yaml'
 import type { AllocationView } from '../../src/api/types.ts'
 import { ShoalError } from '../../src/errors.ts'
-import { allocationView, logEntry, nodeView, STATUS } from '../helpers/api-backend.ts'
+import { allocationView, logEntry, nodeView, STATUS, VOLUME } from '../helpers/api-backend.ts'
 import { buildCli, shoal } from '../helpers/api-cli.ts'
 import { openApi, tempFolder } from '../helpers/api-server.ts'
 import { suite } from '../helpers/suite.ts'
@@ -125,6 +125,14 @@ test('of a member that left nothing is claimed', async context => {
   backend.nodeList = [nodeView('mini-1', { state: 'left', phase: 'draining', capacity })]
   const { stdout } = await shoal(['nodes'], { socket })
   equal(/draining|0 MiB/.exec(stdout), null, stdout)
+})
+
+test('a volume that no workload has is listed without one', async context => {
+  const { socket, backend } = await openApi(context)
+  backend.volumeList = [{ ...VOLUME, workload: '', slot: null, state: 'unused' }]
+  const { stdout } = await shoal(['volume', 'ls'], { socket })
+  match(stdout, /unused/)
+  equal(/null|undefined/.exec(stdout), null, stdout)
 })
 
 test('logs of what does not run say why', async context => {

@@ -82,6 +82,7 @@ test('every host gives the same answer', async () => {
     })
   )
   equal(new Set(answers).size, 1, answers.join('\n'))
+  await opened.host(4).daemon.client.converges()
   const text = await opened.host(4).daemon.client.must(['status'])
   match(text, /^OK: 4 nodes, 8 replicas/)
 })

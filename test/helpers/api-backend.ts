@@ -98,6 +98,7 @@ export class FakeBackend implements Backend {
     token: 'shoal1-secret'
   }
   nodeList: NodeView[] = [nodeView('mini-1', { self: true }), nodeView('mini-2')]
+  volumeList: VolumeView[] = [VOLUME]
   allocationList: AllocationView[] = [
     allocationView(0),
     allocationView(1, { node: 'mini-2', nodeId: '12D3KooWmini-2' })
@@ -188,7 +189,7 @@ export class FakeBackend implements Backend {
 
   async volumes() {
     this.#check()
-    return [VOLUME]
+    return this.volumeList
   }
 
   async *events(after: string | undefined, signal: AbortSignal) {

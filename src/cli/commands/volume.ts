@@ -11,7 +11,7 @@ const COLUMNS: readonly Column<VolumeView>[] = [
   { header: 'PROJECT', value: row => row.project },
   { header: 'NAME', value: row => row.name },
   { header: 'KIND', value: row => row.kind },
-  { header: 'WORKLOAD', value: row => `${row.workload}/${row.slot}` },
+  { header: 'WORKLOAD', value: row => (row.slot === null ? '' : `${row.workload}/${row.slot}`) },
   { header: 'NODE', value: row => row.node ?? '' },
   {
     header: 'STATE',
@@ -26,7 +26,7 @@ export async function volumeList(context: Context, format: Format): Promise<void
     rows: await context.client.volumes(context.signal),
     columns: COLUMNS,
     name: row => row.name,
-    none: 'no workload has local data'
+    none: 'there is no local data'
   })
 }
 
