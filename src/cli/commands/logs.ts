@@ -37,11 +37,12 @@ export async function logs(context: Context, text: string, options: LogOptions):
 async function sayWhatWaits({ client, terminal, signal }: Context, ref: ReplicaRef): Promise<void> {
   const { project, name: workload, slot } = ref
   const all = await client.allocations({ all: false, project, workload }, signal)
-  for (const one of all.filter(row => slot === undefined || row.slot === slot))
-    if (one.state === 'pending' || one.state === 'claimed')
-      terminal.stderr.write(
-        `note: ${plain(`${one.workload}/${one.slot}`)} does not run: ${plain(one.reason || one.state)}\n`
-      )
+  for (const one of all) {
+    const waits = one.state === 'pending' || one.state === 'claimed'
+    if (!waits || (slot !== undefined && one.slot !== slot)) continue
+    const text = `${one.workload}/${one.slot} does not run: ${one.reason || one.state}`
+    terminal.stderr.write(`note: ${plain(text)}\n`)
+  }
 }
 
 function prefixOf(entry: LogEntry): string {
