@@ -92,7 +92,11 @@ export class Judge {
   verdict(targets: readonly Target[], all: readonly AllocationView[], nowMs: number): Verdict {
     const left = targets.flatMap(target => this.#open(target, all))
     if (left.length === 0) return { kind: 'done' }
-    const isWanted = (one: AllocationView): boolean => (targetOf(targets, one)?.replicas ?? 0) > 0
+    // What is removed may fail, and so may what the new template is about to replace.
+    const isWanted = (one: AllocationView): boolean => {
+      const target = targetOf(targets, one)
+      return target !== undefined && target.replicas > 0 && target.generation === one.generation
+    }
     const crash = all.find(one => isWanted(one) && isCrashLoop(one))
     if (crash !== undefined) return { kind: 'failed', allocation: crash }
     const known = left.filter(one => one !== undefined)

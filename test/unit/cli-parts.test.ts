@@ -80,6 +80,16 @@ test('what is removed may crash or have failed: only its end counts', () => {
   equal(kinds(steps, removed), ['waiting', 'waiting', 'done'])
 })
 
+test('a crash of the template before is no failure of this one', () => {
+  const crash = allocationView(0, {
+    state: 'starting',
+    reason: 'exited with code 7 3 times, restarts'
+  })
+  const before = { ...crash, generation: '0.old' }
+  equal(kinds([[0, [before, allocationView(1)]]]), ['waiting'])
+  equal(kinds([[0, [crash, allocationView(1)]]]), ['failed'])
+})
+
 test('a failure counts once it stands: the slot may move to another node', () => {
   const failed = [
     allocationView(0, { state: 'failed', reason: 'image missing' }),
