@@ -101,9 +101,10 @@ export class OwnShare {
 
   #anyFull(): boolean {
     const { view, self } = this.#c.agent
-    return [...view.loads].some(
-      ([node, load]) => node !== self && load.eighths === EIGHTHS_FULL && view.living(node)
-    )
+    return [...view.infos.keys()].some(node => {
+      const eighths = view.loads.get(node)?.eighths ?? EIGHTHS_FULL
+      return node !== self && eighths === EIGHTHS_FULL && view.living(node)
+    })
   }
 }
 

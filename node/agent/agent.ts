@@ -33,6 +33,7 @@ import { allocKey } from './claims.ts'
 import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Gate } from './gate.ts'
+import { EIGHTHS_FULL } from './load-factor.ts'
 import { Pacing } from './pacing.ts'
 import { Placing } from './placing.ts'
 import { readWorkloadRecord } from './records.ts'
@@ -134,11 +135,10 @@ export class Agent {
       case 'timer':
         return this.#timer(input.timer)
       case 'link':
-        if (input.state === 'open' || input.state === 'closed') {
+      case 'knocked':
+        if (input.kind === 'link' && (input.state === 'open' || input.state === 'closed')) {
           this.#replicate({ kind: 'link', peer: input.peer, state: input.state })
         }
-        return this.#member(this.membership.handle(input, this.#nowMs))
-      case 'knocked':
         return this.#member(this.membership.handle(input, this.#nowMs))
       case 'membership':
         return this.#member(
@@ -150,6 +150,8 @@ export class Agent {
         return this.#done(input)
       case 'info':
         this.#publish('info', input.info)
+        // Unsaid it counts as full: one record less of every newcomer for everybody.
+        if (input.eighths === EIGHTHS_FULL && !this.view.loads.has(this.self)) return
         return this.#publish('load', { eighths: input.eighths })
       case 'submit': {
         const step = this.#submissions.submit(input)
