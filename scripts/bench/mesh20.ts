@@ -15,7 +15,7 @@ import { apiEvents, apiGet } from './api.ts'
 import type { Bench, Figure } from './report.ts'
 
 const DAEMONS = 20
-const FORMATIONS = 3
+const FORMATIONS = 5
 const KILLS = 5
 const PAUSE_MS = 3_000
 const IDLE_MS = 30_000
