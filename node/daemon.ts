@@ -43,6 +43,7 @@ import { openRuntimes } from './runtime/index.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { Storage } from './storage.ts'
 import type { LevelStore } from './store/level-store.ts'
+import type { StoredRecord } from './store/store.ts'
 import { Traces } from './traces.ts'
 
 const PROTOCOL_VERSIONS = [1]
@@ -142,17 +143,17 @@ export class Daemon {
     await this.#serve(executor)
     const store = await this.#storage.opened(signal)
     this.#driver = this.#drive(executor, store)
+    const persisted = await store.read('')
     await listenForPeers(this.#host)
     signal.throwIfAborted()
     this.#driver.listen()
-    await this.#takePart(executor, store)
+    this.#takePart(executor, store, persisted)
     if (this.#joining.isMember) await this.#keep()
   }
 
-  async #takePart(executor: Executor, store: LevelStore): Promise<void> {
+  #takePart(executor: Executor, store: LevelStore, persisted: readonly StoredRecord[]): void {
     const { log } = this.#c
     const { identity, mesh, join: addresses } = this.#membership
-    const persisted = await store.read('')
     this.#input({ kind: 'start', persisted, amnesiac: store.amnesiac !== undefined })
     this.#share = new OwnShare(
       {
