@@ -35,6 +35,6 @@ async function show(context: Context, command: FastCommand): Promise<void> {
     case 'nodes':
       return nodes(context, format)
     case 'status':
-      return status(context, format)
+      return status(context, format, command.check)
   }
 }

@@ -12,6 +12,8 @@ export interface FastCommand {
   readonly format: Format
   readonly all: boolean
   readonly watch: boolean
+  /** Of `status`: fail unless all is well. */
+  readonly check: boolean
   readonly of: string | undefined
   readonly socket: string | undefined
 }
@@ -24,6 +26,7 @@ export function parseFast(argv: readonly string[]): FastCommand | undefined {
   let isQuiet = false
   let all = false
   let watch = false
+  let check = false
   let of: string | undefined
   let socket: string | undefined
   for (let at = 0; at < rest.length; at += 1) {
@@ -34,10 +37,11 @@ export function parseFast(argv: readonly string[]): FastCommand | undefined {
       if (socket === undefined || socket.startsWith('-')) return undefined
     } else if (arg === '-q' || arg === '--quiet') isQuiet = true
     else if (arg === '-w' || arg === '--watch') watch = true
+    else if (name === 'status' && arg === '--check') check = true
     else if (name === 'ps' && (arg === '-a' || arg === '--all')) all = true
     else if (name === 'ps' && of === undefined && !arg.startsWith('-')) of = arg
     else return undefined
   }
   if (!FORMATS.includes(format)) return undefined
-  return { name, format: isQuiet ? 'name' : (format as Format), all, watch, of, socket }
+  return { name, format: isQuiet ? 'name' : (format as Format), all, watch, check, of, socket }
 }

@@ -5,7 +5,7 @@ import * as shared from './options.ts'
 import { formatOf } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
-const NO_FILTER = { all: false, of: undefined, socket: undefined } as const
+const NO_FILTER = { all: false, check: false, of: undefined, socket: undefined } as const
 
 export function addReads(program: Command, terminal: Terminal): void {
   program
@@ -44,6 +44,7 @@ export function addReads(program: Command, terminal: Terminal): void {
   program
     .command('status')
     .description('is everything all right?')
+    .option('--check', 'end with code 3 unless it is')
     .addOption(shared.watchOption())
     .addOption(shared.outputOption())
     .addOption(shared.quietOption())
@@ -52,7 +53,14 @@ export function addReads(program: Command, terminal: Terminal): void {
       const { runRead } = await import('./fast-run.ts')
       const format = formatOf(options)
       const watch = options.watch === true
-      await runRead(openContext(terminal, options), { ...NO_FILTER, name: 'status', format, watch })
+      const check = options.check === true
+      await runRead(openContext(terminal, options), {
+        ...NO_FILTER,
+        name: 'status',
+        format,
+        watch,
+        check
+      })
     })
   addDetails(program, terminal)
 }

@@ -144,12 +144,13 @@ test('logs of what does not run say why', async context => {
   equal(said.stderr, 'note: web/0 does not run: its data is on mini-2 (dead 4 min)\n')
 })
 
-test('status ends with code 3 while not all is well, in every format', async context => {
+test('status --check ends with code 3 while not all is well, in every format', async context => {
   const { socket, backend } = await openApi(context)
-  equal((await shoal(['status'], { socket })).code, 0)
+  equal((await shoal(['status', '--check'], { socket })).code, 0)
   backend.state.status = { ...STATUS, converged: false }
+  equal((await shoal(['status'], { socket })).code, 0)
   for (const format of ['table', 'json', 'name']) {
-    const said = await shoal(['status', '-o', format], { socket })
+    const said = await shoal(['status', '--check', '-o', format], { socket })
     equal([said.code, said.stderr], [3, ''], format)
   }
 })

@@ -191,6 +191,7 @@ test('the fast parser takes plain forms and leaves everything else to commander'
     format: 'json',
     all: true,
     watch: false,
+    check: false,
     of: 'demo/web',
     socket: '/s'
   })

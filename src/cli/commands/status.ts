@@ -8,8 +8,8 @@ import { ago, duration, plain, plural } from '../text.ts'
 
 const WAITS_SHOWN_MAX = 3
 
-/** Ends with the exit code for `not converged` unless all is well, whatever the format. */
-export async function status(context: Context, format: Format): Promise<void> {
+/** `mustBeWell`: ends with the exit code for `not converged` unless it is, whatever the format. */
+export async function status(context: Context, format: Format, mustBeWell: boolean): Promise<void> {
   const view = await context.client.status(context.signal)
   const { terminal } = context
   const head = headline(view, Date.now())
@@ -18,7 +18,7 @@ export async function status(context: Context, format: Format): Promise<void> {
   else terminal.stdout.write(`${painter(terminal)(isWell ? 'good' : 'bad', head)}\n`)
   if (format === 'table' || format === 'wide')
     for (const line of details(view)) terminal.stdout.write(`${line}\n`)
-  if (!isWell) throw new AlreadySaid(EXIT.notConverged)
+  if (mustBeWell && !isWell) throw new AlreadySaid(EXIT.notConverged)
 }
 
 /** `OK: 4 nodes, 23 replicas`, or `NOT OK: what, since when; what moved, what waits; do: what`. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AllocationView, WorkloadDetail } from '../../api/types.ts'
-import { EXIT, ShoalError } from '../../errors.ts'
+import { ShoalError } from '../../errors.ts'
 import { Progress } from '../progress.ts'
 import { Interrupted, type Terminal } from '../terminal.ts'
 import { plain } from '../text.ts'
@@ -94,9 +94,7 @@ async function perform(terminal: Terminal, options: DemoOptions, stage: Stage): 
   const seconds = await killAndWatch(terminal, { victim, asked, lost: lost.length, stage })
   say('')
   await shoal({ args: ['ps', `--socket=${asked.socket}`], signal, isShown: true })
-  const status = ['status', '-q', `--socket=${asked.socket}`]
-  // A host is gone for good: all is not well, and it says so.
-  await shoal({ args: status, signal, isShown: true, alsoFine: EXIT.notConverged })
+  await shoal({ args: ['status', '-q', `--socket=${asked.socket}`], signal, isShown: true })
   const back = `${lost.length} replicas back in ${seconds.toFixed(1)} s`
   return `demo: ok, ${back} after killing ${victim.name}`
 }

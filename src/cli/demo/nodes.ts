@@ -28,8 +28,6 @@ export interface ShoalRun {
   readonly signal: AbortSignal
   /** Shown as it comes, instead of given back. */
   readonly isShown?: boolean
-  /** An exit code besides 0 that is an answer, and no failure. */
-  readonly alsoFine?: number
 }
 
 /** Runs this very program with other arguments. Throws, with its exit code, when it fails. */
@@ -57,7 +55,7 @@ export function shoal(run: ShoalRun): Promise<string> {
     child.once('close', code => {
       run.signal.removeEventListener('abort', stop)
       if (run.signal.aborted) reject(run.signal.reason)
-      else if (code === 0 || code === run.alsoFine) resolve(text)
+      else if (code === 0) resolve(text)
       else reject(new AlreadySaid(code ?? 1))
     })
   })
