@@ -49,6 +49,7 @@ export async function waitFor(
   init: { readonly timeoutMs: number; readonly quiet: boolean }
 ): Promise<Outcome> {
   const progress = new Progress(context.terminal)
+  const lines = new ReplicaLines()
   const judge = new Judge()
   const deadline = performance.now() + init.timeoutMs
   const projects = [...new Set(targets.map(target => target.project))]
@@ -57,7 +58,7 @@ export async function waitFor(
     for (;;) {
       const all = await context.client.allocations({ all: true, project }, context.signal)
       const mine = all.filter(one => targetOf(targets, one) !== undefined)
-      if (!init.quiet) progress.show(mine.map(lineOf))
+      if (!init.quiet) progress.show(lines.of(mine))
       const verdict = judge.verdict(targets, mine, performance.now())
       if (verdict.kind !== 'waiting') return verdict
       if (performance.now() >= deadline) return { kind: 'timeout' }
@@ -76,13 +77,29 @@ function targetOf(targets: readonly Target[], one: AllocationView): Target | und
   return targets.find(target => target.project === one.project && target.name === one.workload)
 }
 
-/** `web/0   mini-1   starting   reason`. */
-function lineOf(one: AllocationView): string {
-  const name = `${one.workload}/${one.slot}`
-  const reason = one.reason === '' ? '' : `  ${one.reason}`
-  return plain(
-    `${name.padEnd(16)}  ${(one.node ?? '-').padEnd(12)}  ${one.state}${reason}`
-  ).trimEnd()
+/** A line per replica; what runs elsewhere than it did is said to have moved. */
+export class ReplicaLines {
+  readonly #first = new Map<string, { readonly nodeId: string | null; readonly node: string }>()
+
+  /** `web/0   mini-1   starting   reason`. */
+  of(all: readonly AllocationView[]): readonly string[] {
+    for (const one of all)
+      if (one.node !== null && !this.#first.has(slotOf(one)))
+        this.#first.set(slotOf(one), { nodeId: one.nodeId, node: one.node })
+    return all.map(one => {
+      const from = this.#first.get(slotOf(one))
+      const runs = one.state === 'running' || one.state === 'healthy'
+      const hasMoved = runs && from !== undefined && from.nodeId !== one.nodeId
+      const moved = hasMoved ? `  moved to ${one.node ?? '-'} from ${from.node}` : ''
+      const reason = one.reason === '' ? '' : `  ${one.reason}`
+      const name = `${one.workload}/${one.slot}`.padEnd(16)
+      return plain(`${name}  ${(one.node ?? '-').padEnd(12)}  ${one.state}${moved}${reason}`)
+    })
+  }
+}
+
+function slotOf(one: AllocationView): string {
+  return `${one.project}/${one.workload}/${one.slot}`
 }
 
 /** Remembers how long things stand, so that a passing state is not taken for the last word. */
@@ -160,5 +177,5 @@ function isCrashLoop(one: AllocationView): boolean {
 }
 
 function keyOf(one: AllocationView): string {
-  return `${one.project}/${one.workload}/${one.slot}/${one.nodeId ?? ''}`
+  return `${slotOf(one)}/${one.nodeId ?? ''}`
 }

@@ -7,9 +7,17 @@ import { startApiServer } from '../../node/api/server.ts'
 import { FakeBackend } from '../helpers/api-backend.ts'
 import { buildCli, shoal } from '../helpers/api-cli.ts'
 import { tempFolder } from '../helpers/api-server.ts'
+import { filesBelow, readSource } from '../helpers/source.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('cli usage')
+/** Where a command is named: at the start of a text, or after what leads to one. */
+const COMMAND = /(?:^|[`'":(;,|\n]\s*|\b(?:see|use|with|run|or|and|by|again)\s+)shoal ([a-z]+)\b/g
+const MARKDOWN_CODE = /```[\s\S]*?```|`[^`\n]+`/g
+const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+/** What shoal itself does in a message: `shoal needs 1.41`. */
+const SENTENCE_VERBS = new Set(['here', 'needs', 'restarts', 'speaks', 'starts', 'uses'])
+const QUOTED = /'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g
 
 test('unknown commands, flags and values are one line with the nearest name, exit 2', async () => {
   const cases: [string[], RegExp][] = [
@@ -53,6 +61,27 @@ test('help names every command that works, and no other', async () => {
     'name data-dir socket listen runtime docker-host label zone cpus memory preset foreground'
   for (const flag of [...flags.split(' '), 'log-format']) ok(up.stdout.includes(`--${flag}`), flag)
   equal((await shoal([])).stdout, help.stdout)
+})
+
+test('no hint, message or README names a command that does not exist', async () => {
+  const help = (await shoal(['--help'])).stdout
+  const known = new Set([...help.matchAll(/^ {2}([a-z]+) /gm)].map(found => found[1]))
+  const named: string[] = []
+  const collect = (path: string, text: string): void => {
+    for (const [, name] of text.matchAll(COMMAND)) named.push(`${path}: shoal ${name}`)
+  }
+  for (const path of ['README.md', 'src/cli/README.md', 'src/README.md'])
+    for (const [span] of readSource(path).matchAll(MARKDOWN_CODE)) collect(path, span)
+  for (const folder of ['src', 'node'])
+    for (const path of filesBelow(folder).filter(path => path.endsWith('.ts')))
+      for (const [text] of readSource(path).replace(COMMENT, '').matchAll(QUOTED))
+        collect(path, text)
+  ok(named.length > 40, String(named.length))
+  const isWrong = (one: string): boolean => {
+    const name = one.split(' ').at(-1) ?? ''
+    return !known.has(name) && !SENTENCE_VERBS.has(name)
+  }
+  equal(named.filter(isWrong), [])
 })
 
 test('no socket, a stale one, another file, none of ours: four different messages, exit 5', async context => {

@@ -5,7 +5,7 @@ import { headline } from '../../src/cli/commands/status.ts'
 import { tar } from '../../src/cli/demo/tar.ts'
 import { parseFast } from '../../src/cli/fast.ts'
 import { ago, duration, plain, plainLog } from '../../src/cli/text.ts'
-import { Judge, type Target } from '../../src/cli/wait.ts'
+import { Judge, ReplicaLines, type Target } from '../../src/cli/wait.ts'
 import { allocationView, STATUS } from '../helpers/api-backend.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -23,6 +23,8 @@ function kinds(steps: [number, ReturnType<typeof allocationView>[]][], target = 
   const judge = new Judge()
   return steps.map(([atMs, all]) => judge.verdict([target], all, atMs).kind)
 }
+
+const squeezed = (line: string): string => line.replace(/ +/g, ' ')
 
 test('done is every slot healthy at the new generation, and nothing besides', () => {
   const [a, b] = [allocationView(0), allocationView(1)]
@@ -210,6 +212,28 @@ test('the fast parser takes plain forms and leaves everything else to commander'
     ['why', 'web']
   ])
     equal(parseFast(argv), undefined, argv.join(' '))
+})
+
+test('a replica that runs elsewhere than it did is said to have moved, and from where', () => {
+  const lines = new ReplicaLines()
+  const show = (...all: Parameters<ReplicaLines['of']>[0]) => lines.of(all).map(squeezed)
+  const there = { node: 'mini-9', nodeId: 'n9' } as const
+  equal(show(pending(0)), ['web/0 - pending'])
+  equal(show(allocationView(0, { state: 'claimed' })), ['web/0 mini-1 claimed'])
+  equal(show(pending(0, 'mini-1 is dead')), ['web/0 - pending mini-1 is dead'])
+  equal(show(allocationView(0, { ...there, state: 'running' })), [
+    'web/0 mini-9 running moved to mini-9 from mini-1'
+  ])
+  equal(show(allocationView(0, { state: 'stopping' }), allocationView(0, there)), [
+    'web/0 mini-1 stopping',
+    'web/0 mini-9 healthy moved to mini-9 from mini-1'
+  ])
+  equal(show(allocationView(0)), ['web/0 mini-1 healthy'])
+  // A rolled replica stops where it was first.
+  equal(show(allocationView(1, { state: 'stopping' }), allocationView(1, there)), [
+    'web/1 mini-1 stopping',
+    'web/1 mini-9 healthy moved to mini-9 from mini-1'
+  ])
 })
 
 test('the archive is one that tar reads', async context => {
