@@ -54,9 +54,7 @@ export function reportStatus(context: ReportContext, extra: StatusExtra): Status
     notOk: [...troubles(context, extra), ...surplus(context, totals)],
     viewAgeMs: clock.nowMs() - extra.viewSinceMs,
     brake:
-      brakeSinceMs === undefined
-        ? null
-        : 'more than half of the mesh vanished within a minute: takeovers are paced',
+      brakeSinceMs === undefined ? null : 'more than half of the mesh vanished within a minute',
     alarms: extra.alarms
   }
 }

@@ -22,7 +22,7 @@ export function keepable(values: FlagValues): FlagValues {
 }
 
 function damaged(where: string, message: string, cause?: unknown): ShoalError {
-  return new ShoalError('STORE', message, {
+  return new ShoalError('STORE', `the kept options of this node: ${message}`, {
     where,
     hint: 'remove this file and give the options of this node again',
     ...(cause === undefined ? {} : { cause })
@@ -44,7 +44,10 @@ export function readKeptOptions(dataDir: string): FlagValues {
     if (error instanceof ShoalError) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTDIR') return {}
-    throw new ShoalError('STORE', `cannot be read: ${code}`, { where: path, cause: error })
+    throw new ShoalError('STORE', `this node's options cannot be read: ${code}`, {
+      where: path,
+      cause: error
+    })
   }
   const values = parse(path, text)
   try {
@@ -63,7 +66,7 @@ function parse(path: string, text: string): FlagValues {
     throw damaged(path, 'is no JSON', error)
   }
   if (typeof file?.version === 'number' && file.version > OPTIONS_VERSION)
-    throw new ShoalError('STORE', `is of version ${file.version}, newer than this program`, {
+    throw new ShoalError('STORE', `a newer program kept this node's options: ${file.version}`, {
       where: path,
       hint: 'install the newer shoal that wrote it'
     })
