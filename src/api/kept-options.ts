@@ -53,7 +53,7 @@ export function readKeptOptions(dataDir: string): FlagValues {
   try {
     daemonOptions({ ...values, 'data-dir': dataDir, socket: '/s' }, { env: {}, uid: 0 })
   } catch (error) {
-    throw damaged(path, `is damaged: ${(error as Error).message}`, error)
+    throw damaged(path, `are damaged: ${(error as Error).message}`, error)
   }
   return values
 }

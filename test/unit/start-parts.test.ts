@@ -69,13 +69,13 @@ test('a damaged file of options is refused by name, whatever is wrong', context 
     ['', /is no JSON/],
     ['null', /holds no options/],
     ['{"version":1}', /holds no options/],
-    ['{"version":2,"options":{}}', /newer than this program/],
+    ['{"version":2,"options":{}}', /a newer program kept/],
     ['{"version":1,"options":{"socket":"/x"}}', /"socket" is no option of a node/],
     ['{"version":1,"options":{"constructor":"x"}}', /"constructor" is no option/],
     ['{"version":1,"options":{"__proto__":"x"}}', /"__proto__" is no option/],
     ['{"version":1,"options":{"name":["x"]}}', /"name" is no option/],
     ['{"version":1,"options":{"listen":"/x"}}', /"listen" is no option/],
-    ['{"version":1,"options":{"listen":["nowhere"]}}', /is damaged: "nowhere" is not a multiaddr/],
+    ['{"version":1,"options":{"listen":["nowhere"]}}', /are damaged: "nowhere" is not a multiaddr/],
     [' '.repeat(SMALL_FILE_BYTES_MAX + 1), /is too large/]
   ] as const
   for (const [text, expected] of damages) {
