@@ -38,17 +38,17 @@ function lines(
 ): readonly string[] {
   const { spec } = workload.record
   const out = [
-    `${spec.project}/${spec.name}: ${spec.replicas} replicas, partition ${spec.partition}, ` +
-      `rebalance ${spec.rebalance}, reconcile ${spec.reconcile}`
+    `${spec.project}/${spec.name}: ${spec.replicas} replica${spec.replicas === 1 ? '' : 's'}, ` +
+      `partition ${spec.partition}, rebalance ${spec.rebalance}, reconcile ${spec.reconcile}`
   ]
   if (workload.sticky) out.push('its slots stay where they ran: it has local data, or says so')
   if (workload.item !== workload.uid) {
     out.push(`placed together with the other services of project ${spec.project}`)
   }
   for (const row of reportWorkload(context, workload)) {
-    const where = row.node === null ? 'nowhere' : `on ${row.node}`
+    const where = row.node === null ? '' : ` on ${row.node}`
     const reason = row.reason === '' ? '' : ` (${row.reason})`
-    out.push(`slot ${row.slot}: ${row.state} ${where}${reason}`)
+    out.push(`slot ${row.slot}: ${row.state}${where}${reason}`)
   }
   for (const node of explanation?.nodes ?? []) out.push(nodeLine(context, workload, node))
   return out

@@ -198,7 +198,8 @@ function broken(context: ReportContext): readonly Trouble[] {
     if (first === undefined) continue
     found.push({
       what: `${spec.project}/${spec.name}/${first.slot} on ${first.node}: ${first.reason}`,
-      since: first.startedAt,
+      // What restarts began anew a moment ago; how long it does so is nowhere written.
+      since: first.state === 'failed' ? first.startedAt : null,
       moved: 0,
       waits: rows.slice(1).map(row => `${spec.project}/${spec.name}/${row.slot}: ${row.reason}`),
       do: [`shoal logs ${spec.project}/${spec.name}`]

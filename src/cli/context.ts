@@ -43,19 +43,26 @@ export interface ReplicaRef extends WorkloadRef {
   readonly slot: number | undefined
 }
 
-/** `project/service[/slot]`, or `service` alone when only one project has it. */
+/** `project/service[/slot]`, or `service[/slot]` when only one project has it. */
 export async function findWorkload(context: Context, text: string): Promise<ReplicaRef> {
   const parts = text.split('/')
   const [first = '', second, slotText] = parts
   if (parts.length > 3 || parts.includes(''))
     throw new ShoalError('USAGE', `"${plain(text)}" is not project/service or service`)
   const slot = slotText === undefined ? undefined : slotNumber(slotText)
-  if (second !== undefined) return { project: first, name: second, slot }
+  const isWhole = second !== undefined && !(slot === undefined && SLOT.test(second))
+  if (isWhole) return { project: first, name: second, slot }
   const known = await context.client.workloads(context.signal)
   const found = known.filter(one => one.name === first)
+  // A service may be called 1.
+  const isService = known.some(one => one.project === first && one.name === second)
+  if (second !== undefined && (isService || found.length === 0))
+    return { project: first, name: second, slot }
   const only = found[0]
-  if (only !== undefined && found.length === 1)
-    return { project: only.project, name: only.name, slot: undefined }
+  if (only !== undefined && found.length === 1) {
+    const { project, name } = only
+    return { project, name, slot: second === undefined ? undefined : Number(second) }
+  }
   if (found.length > 1)
     throw new ShoalError('USAGE', `service ${plain(first)} is in several projects`, {
       hint: `one of ${found.map(one => plain(`${one.project}/${one.name}`)).join(', ')}`
@@ -76,8 +83,10 @@ export async function findReplicas(
   return await findWorkload(context, text)
 }
 
+const SLOT = /^\d{1,4}$/
+
 function slotNumber(text: string): number {
-  if (/^\d{1,4}$/.test(text)) return Number(text)
+  if (SLOT.test(text)) return Number(text)
   throw new ShoalError('USAGE', `"${plain(text)}" is not a slot number`, {
     hint: 'as shoal ps shows it: 0, 1, 2'
   })

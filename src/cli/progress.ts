@@ -14,12 +14,12 @@ export class Progress {
     this.#inPlace = this.#stream.isTTY === true && terminal.env['TERM'] !== 'dumb'
   }
 
-  /** All lines as they are now; `key` says which thing a line is about. */
-  show(lines: readonly string[]): void {
+  /** All lines as they are now; lines of one `key` are not said twice. */
+  show(lines: readonly string[], key: (line: string) => string = line => line): void {
     if (!this.#inPlace) {
-      for (const line of lines) if (!this.#said.has(line)) this.#stream.write(`${line}\n`)
+      for (const line of lines) if (!this.#said.has(key(line))) this.#stream.write(`${line}\n`)
       // A line may come back later; only what stands now is not repeated.
-      this.#said = new Set(lines)
+      this.#said = new Set(lines.map(key))
       return
     }
     const width = this.#stream.columns ?? 80

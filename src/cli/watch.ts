@@ -6,6 +6,7 @@ import { Progress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 
 const PERIOD_MS = 1_000
+const CLOCK = /(?<=(?:^|\s))\d+ (?:s|min|h|d)\b|"?viewAgeMs"?: *\d+/g
 
 /**
  * Runs `draw` until the command is interrupted; throws what it throws. A JSON or YAML document is
@@ -20,7 +21,7 @@ export async function watch(
   const progress = new Progress(terminal, terminal.stdout)
   for (;;) {
     const text = await textOf(terminal, draw)
-    progress.show(isDocument ? [text] : text.split('\n'))
+    progress.show(isDocument ? [text] : text.split('\n'), withoutClock)
     try {
       await sleep(PERIOD_MS, undefined, { signal: terminal.signal })
     } catch {
@@ -28,6 +29,11 @@ export async function watch(
       throw terminal.signal.reason
     }
   }
+}
+
+/** What time alone changes is no change; neither is a column that got wider. */
+function withoutClock(line: string): string {
+  return line.replace(CLOCK, '').replace(/ +/g, ' ')
 }
 
 async function textOf(

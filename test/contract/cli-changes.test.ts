@@ -231,6 +231,9 @@ test('scale waits for the new number; bad forms are usage errors', async context
 
 test('rm waits until all is gone; twice is fine, unknown is not found', async context => {
   const { socket, backend } = await world(context)
+  const short = await shoal(['rm', 'web'], { socket })
+  equal(short.code, 7)
+  match(short.stderr, /^error\[NOT_FOUND\]: web is a service and no project; shoal rm demo\/web\n$/)
   const first = await shoal(['rm', 'demo/web'], { socket })
   equal([first.code, first.stdout.includes('1 workload gone')], [0, true], first.stderr)
   equal(backend.specs, [])

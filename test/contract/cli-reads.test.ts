@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import type { AllocationView } from '../../src/api/types.ts'
 import { ShoalError } from '../../src/errors.ts'
 import { allocationView, logEntry, nodeView, STATUS, VOLUME } from '../helpers/api-backend.ts'
-import { buildCli, shoal } from '../helpers/api-cli.ts'
+import { type Act, buildCli, shoal } from '../helpers/api-cli.ts'
 import { openApi, tempFolder } from '../helpers/api-server.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -108,6 +108,13 @@ test('ps understands a project, a service, both, and a slot', async context => {
   )
 })
 
+test('service/slot, as progress and logs show it, is understood', async context => {
+  const { socket, backend } = await openApi(context)
+  backend.allocationList = [allocationView(0), allocationView(1)]
+  equal((await shoal(['ps', 'web/1', '-q'], { socket })).stdout, 'demo/web/1\n')
+  equal((await shoal(['ps', 'nope/1', '-q'], { socket })).code, 7)
+})
+
 test('ps -o wide names a process in full and a container by what finds it', async context => {
   const { socket, backend } = await openApi(context)
   const process = 'shoal-demo-web-0-5ac997c3'
@@ -171,6 +178,35 @@ test('what is watched is said again when it changes, until Ctrl-C', async contex
     ]
   })
   equal(await watching, { code: 130, stdout: 'demo/web/0\ndemo/web/1\n', stderr: '' })
+})
+
+test('off a terminal the passing of time alone is said again by no watch', async context => {
+  const { socket, backend } = await openApi(context)
+  const startedAt = new Date(Date.now() - 9_000).toISOString()
+  const web = allocationView(0, { startedAt, node: 'mini-1' })
+  backend.allocationList = [web]
+  let asked = 0
+  Object.defineProperty(backend, 'allocationList', {
+    get: () => (++asked < 4 ? [web] : [{ ...web, node: 'mini-2' }])
+  })
+  const acts: readonly Act[] = [{ text: 'mini-2', act: child => child.kill('SIGINT') }]
+  const said = await shoal(['ps', '-w'], { socket, acts })
+  equal([said.code, said.stderr], [130, ''])
+  equal(said.stdout.match(/mini-\d/g), ['mini-1', 'mini-2'])
+})
+
+test('why of one slot leaves the others out; one that is not there is not found', async context => {
+  const { socket, backend } = await openApi(context)
+  const ask = backend.why.bind(backend)
+  backend.why = async ref => ({
+    ...(await ask(ref)),
+    lines: ['demo/web: 2 replicas', 'slot 0: healthy on n1', 'slot 1: pending', 'node n1: chosen'],
+    takeover: [0, 1].map(slot => ({ slot, node: 'n1', next: 'n2' }))
+  })
+  const said = await shoal(['why', 'web/0'], { socket })
+  match(said.stdout, /^demo\/web: 2 replicas\nslot 0: healthy on n1\nnode n1: chosen\nslot 0 runs/)
+  equal(said.stdout.includes('slot 1'), false)
+  equal((await shoal(['why', 'demo/web/9'], { socket })).code, 7)
 })
 
 test('status begins with what is wrong, since when, what moved, what waits, what to do', async context => {

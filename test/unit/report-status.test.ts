@@ -62,6 +62,14 @@ test('copies without a seat that keep the mesh from converging are named with th
   )
 })
 
+test('what restarts again and again is not said to do so since its last start', () => {
+  const view = viewOf(['n1'], [spec({ replicas: 1 })])
+  const reason = 'exited with code 3 3 times, restarts'
+  claim(view, 'n1', 0, { state: 'starting', reason })
+  const [trouble] = status(view).notOk
+  equal([trouble?.what, trouble?.since], [`demo/web/0 on n1: ${reason}`, null])
+})
+
 test('copies of a removed workload are named too', () => {
   const view = viewOf(['n1', 'n2'], [spec()])
   claim(view, 'n1', 0)

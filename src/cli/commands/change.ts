@@ -1,4 +1,5 @@
 /** `shoal scale` and `shoal rm`. */
+import type { ChangeAnswer } from '../../api/types.ts'
 import { ShoalError } from '../../errors.ts'
 import { REPLICAS_MAX } from '../../spec/workload.ts'
 import { type Context, findWorkload } from '../context.ts'
@@ -64,10 +65,29 @@ export async function remove(
   }
   const operation = options.operation ?? newOperation()
   const request = { operation, project, ...(name === undefined ? {} : { name }) }
-  await submitAndWait(context, () => client.remove(request, signal), {
+  const submit = async (): Promise<ChangeAnswer> => {
+    try {
+      return await client.remove(request, signal)
+    } catch (error) {
+      throw name === undefined ? await meantService(context, project, error) : error
+    }
+  }
+  await submitAndWait(context, submit, {
     ...options,
     operation,
     format,
     until: 'gone'
+  })
+}
+
+/** A service's name alone removes nothing, it could be meant as a project; people are told. */
+async function meantService(context: Context, text: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof ShoalError) || error.code !== 'NOT_FOUND') return error
+  const known = await context.client.workloads(context.signal)
+  const found = known.filter(one => one.name === text)
+  if (found.length === 0) return error
+  const names = found.map(one => plain(`${one.project}/${one.name}`)).join(', or ')
+  return new ShoalError('NOT_FOUND', `${plain(text)} is a service and no project`, {
+    hint: `shoal rm ${names}`
   })
 }
