@@ -112,7 +112,10 @@ test('a damaged file of options is one clear line', async context => {
   writeFileSync(join(daemon.dataDir, 'options.json'), '{"version":1,"options":{"nme":"x"}}')
   const said = await daemon.client.run(['up', '--data-dir', daemon.dataDir])
   equal(said.code, 1)
-  match(said.stderr, /^error\[STORE\]: is damaged: "nme" .*options\.json\); remove this file/)
+  match(
+    said.stderr,
+    /^error\[STORE\]: the kept options of this node: is damaged: "nme" .*options\.json\); remove this file/
+  )
   equal(said.stderr.trim().split('\n').length, 1, said.stderr)
 })
 
