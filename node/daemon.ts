@@ -105,8 +105,7 @@ export class Daemon {
     } catch (error) {
       if (this.#stopping) return
       this.#stopping = true
-      await this.#close()
-      await this.#traces.remove()
+      await this.#close(() => this.#traces.remove())
       throw error
     }
   }
@@ -192,20 +191,22 @@ export class Daemon {
       this.#input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTART_MS } })
       await new Promise(resolve => setTimeout(resolve, GOODBYE_MS))
     }
-    await this.#close()
     // A mesh that never accepted us: nothing here is of any use, and it could be in the way.
-    if (this.#joining?.isMember === false) await this.#traces.remove()
+    const isUseless = this.#joining?.isMember === false
+    await this.#close(isUseless ? () => this.#traces.remove() : undefined)
   }
 
-  async #close(): Promise<void> {
+  /** The socket goes last: where no daemon answers, none has its hands on the directory. */
+  async #close(last?: () => Promise<void>): Promise<void> {
     this.#abort.abort()
     this.#share?.stop()
     this.#executor?.stop()
     await this.#driver?.stop()
-    await this.#api?.close()
     await this.#host?.stop()
     for (const runtime of this.#runtimes.values()) await runtime.close()
     await this.#storage?.close()
+    await last?.()
+    await this.#api?.close()
   }
 
   #compose(boot: string, absent: ReadonlySet<RuntimeName>): Executor {
@@ -349,10 +350,9 @@ export class Daemon {
   #endSoon(): void {
     if (this.#stopping) return
     this.#stopping = true
+    const { dataDir } = this.#c.options
     setTimeout(() => {
-      void this.#close()
-        .then(() => forgetMesh(this.#c.options.dataDir))
-        .then(this.#c.exit, this.#c.fail)
+      void this.#close(() => forgetMesh(dataDir)).then(this.#c.exit, this.#c.fail)
     }, GOODBYE_MS)
   }
 
@@ -360,8 +360,7 @@ export class Daemon {
   async #refusedByMesh(error: ShoalError): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
-    await this.#close()
-    await this.#traces.remove()
+    await this.#close(() => this.#traces.remove())
     this.#c.fail(error)
   }
 
