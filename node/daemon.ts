@@ -1,9 +1,8 @@
 /**
  * The composition root: every part of a daemon is made and joined here, and nowhere else.
  */
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
-import { codec } from '../gossip/codec.ts'
-import { membershipConfig } from '../gossip/core/membership/config.ts'
 import { readReplicationMessage } from '../gossip/core/replication/message.ts'
 import { MeshHost } from '../gossip/libp2p/host.ts'
 import { createSealer } from '../gossip/signer.ts'
@@ -12,9 +11,7 @@ import type { LeaveAnswer } from '../src/api/types.ts'
 import { ShoalError } from '../src/errors.ts'
 import { checkWorkload } from '../src/spec/schema.ts'
 import type { RuntimeName, WorkloadSpec } from '../src/spec/workload.ts'
-import { Agent } from './agent/agent.ts'
 import type { AgentEvent, AgentInput } from './agent/api.ts'
-import { AGENT_PRESETS } from './agent/config.ts'
 import { PLACEMENT_VERSION } from './agent/placing.ts'
 import type { NodeInfo } from './agent/records.ts'
 import { Answers } from './answers.ts'
@@ -26,24 +23,20 @@ import { LOGS_PROTOCOL, Logs } from './backend/logs.ts'
 import { Writes } from './backend/writes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Membership, nodeInfo, settleMembership } from './config.ts'
-import { Driver } from './driver.ts'
 import { eventRow } from './events.ts'
-import { Executor } from './executor.ts'
 import { STORE_DIR } from './identity.ts'
 import { Joining } from './joining.ts'
 import { keepOptions } from './kept.ts'
 import { forgetMesh, leaveMesh } from './leave.ts'
 import { listenForPeers } from './listen.ts'
+import { LiveNode } from './live-node.ts'
 import { type Log, logFatal } from './log.ts'
-import { OwnShare } from './own-share.ts'
 import { systemRandom } from './random.ts'
 import { serveRemote } from './remote.ts'
 import type { ReportContext } from './report/context.ts'
 import { openRuntimes } from './runtime/index.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { Storage } from './storage.ts'
-import type { LevelStore } from './store/level-store.ts'
-import type { StoredRecord } from './store/store.ts'
 import { Traces } from './traces.ts'
 
 const PROTOCOL_VERSIONS = [1]
@@ -71,7 +64,7 @@ export class Daemon {
   readonly #alarms: string[] = []
   readonly #traces: Traces
   #membership!: Membership
-  #agent!: Agent
+  #node!: LiveNode
   #host!: MeshHost
   #events!: EventLog
   #info!: NodeInfo
@@ -79,11 +72,8 @@ export class Daemon {
   #context!: ReportContext
   #answers!: Answers
   #joining!: Joining
-  #executor: Executor | undefined
   #storage: Storage | undefined
-  #driver: Driver | undefined
   #runtimes: ReadonlyMap<RuntimeName, Runtime> = new Map()
-  #share: OwnShare | undefined
   #api: ApiServer | undefined
   #starting: Promise<void> | undefined
   #viewSinceMs = 0
@@ -117,7 +107,7 @@ export class Daemon {
     const { mesh, identity } = this.#membership
     const boot = systemRandom.hex(32)
     this.#storage = new Storage(
-      { log, onResume: () => this.#driver?.resume() },
+      { log, onResume: () => this.#node.resume() },
       { dir: join(options.dataDir, STORE_DIR), node: identity.nodeId, mesh: mesh.meshId }
     )
     await this.#storage.open({ member: this.#traces.wasMember })
@@ -138,41 +128,14 @@ export class Daemon {
     const there = [...runtimes.keys()].filter(name => !absent.has(name))
     this.#info = nodeInfo(options, { runtimes: there, version })
     this.#events = new EventLog({ now: () => new Date(this.#clock.wallMs()) }, { boot })
-    const executor = this.#compose(boot, absent)
-    await this.#serve(executor)
+    this.#compose(boot, absent)
+    await this.#serve()
     const store = await this.#storage.opened(signal)
-    this.#driver = this.#drive(executor, store)
-    const persisted = await store.read('')
-    await listenForPeers(this.#host)
-    signal.throwIfAborted()
-    this.#driver.listen()
-    this.#takePart(executor, store, persisted)
+    const listen = (): Promise<readonly string[]> => listenForPeers(this.#host)
+    const around = { store, transport: this.#host, listen }
+    const addresses = await this.#node.start(around, this.#membership.join, signal)
+    log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses }, 'listening')
     if (this.#joining.isMember) await this.#keep()
-  }
-
-  #takePart(executor: Executor, store: LevelStore, persisted: readonly StoredRecord[]): void {
-    const { log } = this.#c
-    const { identity, mesh, join: addresses } = this.#membership
-    this.#input({ kind: 'start', persisted, amnesiac: store.amnesiac !== undefined })
-    this.#share = new OwnShare(
-      {
-        agent: this.#agent,
-        clock: this.#clock,
-        executor,
-        store,
-        input: input => this.#input(input),
-        onFailure: error => this.#fatal(error)
-      },
-      { info: this.#info, persisted }
-    )
-    this.#share.start()
-    const announced = this.#host.addresses()
-    this.#input({ kind: 'membership', command: { kind: 'addresses', addresses: announced } })
-    if (addresses.length > 0) {
-      this.#input({ kind: 'membership', command: { kind: 'join', addresses } })
-    }
-    executor.start()
-    log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses: announced }, 'listening')
   }
 
   #keep(): Promise<void> {
@@ -184,11 +147,14 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
-    if (this.#share === undefined) {
+    if (this.#node?.takesPart !== true) {
       this.#abort.abort()
       await this.#starting?.catch(() => undefined)
     } else {
-      this.#input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTART_MS } })
+      this.#node.input({
+        kind: 'membership',
+        command: { kind: 'restarting', restartMs: RESTART_MS }
+      })
       await new Promise(resolve => setTimeout(resolve, GOODBYE_MS))
     }
     // A mesh that never accepted us: nothing here is of any use, and it could be in the way.
@@ -199,9 +165,7 @@ export class Daemon {
   /** The socket goes last: where no daemon answers, none has its hands on the directory. */
   async #close(last?: () => Promise<void>): Promise<void> {
     this.#abort.abort()
-    this.#share?.stop()
-    this.#executor?.stop()
-    await this.#driver?.stop()
+    await this.#node?.stop()
     await this.#host?.stop()
     for (const runtime of this.#runtimes.values()) await runtime.close()
     await this.#storage?.close()
@@ -209,27 +173,34 @@ export class Daemon {
     await this.#api?.close()
   }
 
-  #compose(boot: string, absent: ReadonlySet<RuntimeName>): Executor {
+  #compose(boot: string, absent: ReadonlySet<RuntimeName>): void {
     const { options, log } = this.#c
     const { identity, mesh } = this.#membership
-    const agent = new Agent(
+    const clock = this.#clock
+    this.#node = new LiveNode(
       {
         random: systemRandom,
         sealer: createSealer(identity.privateKey),
-        codec,
-        readSpec
+        readSpec,
+        runtimes: this.#runtimes,
+        absent,
+        loadPerCore: () => (loadavg()[0] ?? 0) / availableParallelism(),
+        clock,
+        log
       },
       {
         mesh: mesh.meshId,
-        membership: membershipConfig(options.preset, {
-          boot,
-          name: this.#info.name,
-          addresses: []
-        }),
-        agent: AGENT_PRESETS[options.preset]
+        preset: options.preset,
+        boot,
+        info: this.#info,
+        onEvent: event => this.#event(event),
+        onReply: (operation, answer) => this.#writes.replied(operation, answer),
+        onLink: event => this.#joining.link(event),
+        onFatal: error => this.#fatal(error),
+        onPoint: () => undefined
       }
     )
-    this.#agent = agent
+    const { agent, executor } = this.#node
     this.#host = new MeshHost(
       { privateKey: identity.privateKey, log },
       {
@@ -244,12 +215,9 @@ export class Daemon {
         validate: message => readReplicationMessage(message) !== undefined
       }
     )
-    const input = (value: AgentInput): void => this.#input(value)
-    const engines = { runtimes: this.#runtimes, absent, clock: this.#clock }
-    const executor = new Executor({ ...engines, log, input })
-    this.#executor = executor
-    const context: ReportContext = { agent, clock: this.#clock, version: this.#c.version }
-    this.#writes = new Writes({ agent, clock: this.#clock, input, context })
+    const context: ReportContext = { agent, clock, version: this.#c.version }
+    const input = (value: AgentInput): void => this.#node.input(value)
+    this.#writes = new Writes({ agent, clock, input, context })
     this.#context = context
     this.#joining = new Joining(
       {
@@ -267,26 +235,11 @@ export class Daemon {
       joining: this.#joining,
       membership: this.#membership,
       trouble: () => this.#storage?.trouble,
-      info: () => this.#share?.info ?? this.#info
+      info: () => this.#node.info
     })
-    return executor
   }
 
-  #drive(executor: Executor, store: LevelStore): Driver {
-    const { log } = this.#c
-    const shared = { agent: this.#agent, host: this.#host, clock: this.#clock }
-    return new Driver(
-      { ...shared, store, executor, log },
-      {
-        onEvent: event => this.#event(event),
-        onReply: (operation, answer) => this.#writes.replied(operation, answer),
-        onLink: event => this.#joining.link(event),
-        onFatal: error => this.#fatal(error)
-      }
-    )
-  }
-
-  async #serve(executor: Executor): Promise<void> {
+  async #serve(): Promise<void> {
     const { options, version, log } = this.#c
     const shared = { context: this.#context, host: this.#host, runtimes: this.#runtimes }
     const logs = new Logs(shared)
@@ -305,7 +258,7 @@ export class Daemon {
         mesh: this.#answers.mesh,
         viewSinceMs: this.#viewSinceMs,
         alarms: [...this.#answers.alarms(), ...this.#alarms],
-        unavailable: executor.unavailable
+        unavailable: this.#node.executor.unavailable
       }),
       token: () => this.#answers.token(),
       leave: signal => this.#leave(signal)
@@ -319,26 +272,22 @@ export class Daemon {
     )
   }
 
-  /** Before the store is open nothing is taken in, and nothing can be. */
-  #input(input: AgentInput): void {
-    this.#driver?.input(input)
-  }
-
   async #leave(signal: AbortSignal): Promise<LeaveAnswer> {
     const { log } = this.#c
     if (!this.#joining.isMember) {
       this.#endSoon()
       return { left: true, notes: ['this node was in no mesh yet; it has stopped trying'] }
     }
-    if (this.#driver === undefined)
+    if (!this.#node.isDriven)
       throw new ShoalError('UNAVAILABLE', `this node is not ready: ${this.#answers.waits()}`)
     const answer = await leaveMesh(
       {
-        agent: this.#agent,
+        agent: this.#node.agent,
+        clock: this.#clock,
         runtimes: this.#runtimes,
         log,
-        input: input => this.#input(input),
-        info: () => this.#share?.info ?? this.#info
+        input: input => this.#node.input(input),
+        info: () => this.#node.info
       },
       signal
     )

@@ -1,20 +1,46 @@
 /**
- * Executes what the agent decides: the only executor in production. Inputs are taken one at a
+ * Executes what the agent decides, in the daemon and in the simulator. Inputs are taken one at a
  * time; effects leave in the order of their lanes; nothing here decides anything.
  */
-import type { MeshHost } from '../gossip/libp2p/host.ts'
-import type { LinkEvent } from '../gossip/libp2p/types.ts'
+import type { Channel } from '../gossip/core/effect.ts'
+import type { NodeId } from '../gossip/core/types.ts'
+import type {
+  FrameListener,
+  KnockOutcome,
+  LinkEvent,
+  LinkListener,
+  PublishedListener
+} from '../gossip/libp2p/types.ts'
 import type { Agent } from './agent/agent.ts'
 import type { AgentEffect, AgentEvent, AgentInput, SubmitAnswer } from './agent/api.ts'
 import { type Lane, Lanes, type Released } from './agent/lanes.ts'
 import type { Clock } from './clock.ts'
 import type { Executor } from './executor.ts'
 import type { Log } from './log.ts'
+import type { OnPoint } from './points.ts'
 import type { Store } from './store/store.ts'
+
+/** The network as the driver needs it: `MeshHost` in production. */
+export interface Transport {
+  onLink(listener: LinkListener): unknown
+  onFrame(listener: FrameListener): unknown
+  onPublished(listener: PublishedListener): unknown
+  /** False when it was dropped. */
+  send(peer: NodeId, channel: Channel, message: unknown): boolean
+  publish(message: unknown): boolean
+  knock(addresses: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<KnockOutcome>
+  /** Never rejects; the outcome comes as one link event. */
+  connect(
+    peer: NodeId | undefined,
+    addresses: readonly string[],
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal }
+  ): Promise<unknown>
+  disconnect(peer: NodeId): void
+}
 
 export interface DriverComponents {
   readonly agent: Agent
-  readonly host: MeshHost
+  readonly transport: Transport
   readonly store: Store
   readonly executor: Executor
   readonly clock: Clock
@@ -28,6 +54,7 @@ export interface DriverInit {
   readonly onReply: (operation: string, answer: SubmitAnswer) => void
   /** The store failed or the agent broke: this process must end and start again. */
   readonly onFatal: (error: unknown) => void
+  readonly onPoint: OnPoint
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -37,7 +64,7 @@ export class Driver {
   readonly #c: DriverComponents
   readonly #init: DriverInit
   readonly #lanes = new Lanes()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #timers = new Set<() => void>()
   readonly #abort = new AbortController()
   #queue: AgentInput[] = []
   #running = false
@@ -68,16 +95,18 @@ export class Driver {
 
   /** Connects the host's events to the agent. Call once, before the host starts. */
   listen(): void {
-    const { host } = this.#c
-    host.onLink(event => {
+    const { transport } = this.#c
+    transport.onLink(event => {
       if (event.state === 'open') this.input({ kind: 'link', ...event })
       else if (event.peer !== undefined) {
         this.input({ kind: 'link', peer: event.peer, state: event.state })
       }
       this.#init.onLink(event)
     })
-    host.onFrame((from, channel, message) => this.input({ kind: 'frame', from, channel, message }))
-    host.onPublished(message => this.input({ kind: 'published', message }))
+    transport.onFrame((from, channel, message) =>
+      this.input({ kind: 'frame', from, channel, message })
+    )
+    transport.onPublished(message => this.input({ kind: 'published', message }))
   }
 
   /** The disk takes writes again: what waited behind it goes out, but not old messages. */
@@ -87,7 +116,7 @@ export class Driver {
 
   async stop(): Promise<void> {
     this.#abort.abort()
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const cancel of this.#timers) cancel()
     this.#timers.clear()
     this.#queue = []
   }
@@ -101,13 +130,14 @@ export class Driver {
   }
 
   #perform(lane: Lane, effect: AgentEffect): void {
-    const { host, executor } = this.#c
+    const { transport, executor } = this.#c
     switch (effect.kind) {
       case 'send':
-        host.send(effect.to, effect.channel, effect.message)
-        return
+        return this.#at('send', () => {
+          transport.send(effect.to, effect.channel, effect.message)
+        })
       case 'publish':
-        host.publish(effect.message)
+        transport.publish(effect.message)
         return
       case 'schedule':
         return this.#schedule(effect)
@@ -118,29 +148,37 @@ export class Driver {
       case 'connect':
         return this.#connect(effect)
       case 'disconnect':
-        host.disconnect(effect.peer)
+        transport.disconnect(effect.peer)
         return
       case 'run':
         executor.run(effect.action)
         return
       case 'reply':
-        return this.#init.onReply(effect.operation, effect.answer)
+        return this.#at('reply', () => this.#init.onReply(effect.operation, effect.answer))
       case 'event':
         return this.#init.onEvent(effect.event)
     }
   }
 
+  #at(what: 'send' | 'reply', perform: () => void): void {
+    this.#init.onPoint(`${what}.before`)
+    perform()
+    this.#init.onPoint(`${what}.after`)
+  }
+
   #schedule(effect: Extract<AgentEffect, { kind: 'schedule' }>): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
+    const cancel = this.#c.clock.schedule(effect.afterMs, () => {
+      this.#timers.delete(cancel)
       this.input({ kind: 'timer', timer: effect.timer })
-    }, effect.afterMs)
-    this.#timers.add(timer)
+    })
+    this.#timers.add(cancel)
   }
 
   #persist(lane: Lane, effect: Extract<AgentEffect, { kind: 'persist' }>): void {
+    this.#init.onPoint('write.before')
     this.#c.store.write(effect.records, effect.sync).then(
       () => {
+        this.#init.onPoint('write.after')
         if (!this.#abort.signal.aborted) this.#execute(this.#lanes.written(lane))
       },
       // A failed write may still exist (`promises.md` finding 2): never go on as if it had not. A
@@ -151,7 +189,7 @@ export class Driver {
 
   #knock(effect: Extract<AgentEffect, { kind: 'knock' }>): void {
     const { peer, token } = effect
-    this.#c.host.knock(effect.addresses, KNOCK_TIMEOUT_MS, this.#abort.signal).then(
+    this.#c.transport.knock(effect.addresses, KNOCK_TIMEOUT_MS, this.#abort.signal).then(
       outcome => this.input({ kind: 'knocked', peer, token, outcome }),
       () => this.input({ kind: 'knocked', peer, token, outcome: 'nothing' })
     )
@@ -160,6 +198,6 @@ export class Driver {
   #connect(effect: Extract<AgentEffect, { kind: 'connect' }>): void {
     // Never rejects; the outcome comes as a link event.
     const options = { timeoutMs: CONNECT_TIMEOUT_MS, signal: this.#abort.signal }
-    void this.#c.host.connect(effect.peer, effect.addresses, options)
+    void this.#c.transport.connect(effect.peer, effect.addresses, options)
   }
 }

@@ -5,8 +5,9 @@
 import type { RuntimeName } from '../src/spec/workload.ts'
 import type { AgentInput } from './agent/api.ts'
 import type { Outcome } from './agent/slots.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, repeat, within } from './clock.ts'
 import type { Log } from './log.ts'
+import type { OnPoint } from './points.ts'
 import { type Action, describe } from './reconcile/action.ts'
 import type { Instance } from './reconcile/instance.ts'
 import { type Runtime, RuntimeFailure } from './runtime/runtime.ts'
@@ -33,6 +34,7 @@ export interface ExecutorComponents {
   readonly clock: Clock
   readonly log: Log
   readonly input: (input: AgentInput) => void
+  readonly onPoint: OnPoint
 }
 
 export class Executor {
@@ -42,8 +44,8 @@ export class Executor {
   #active = 0
   #listing = false
   #again = false
-  #debounce: NodeJS.Timeout | undefined
-  #resync: NodeJS.Timeout | undefined
+  #debounce: (() => void) | undefined
+  #resync: (() => void) | undefined
   readonly #unavailable = new Map<RuntimeName, Unavailable>()
   readonly #absent: Set<RuntimeName>
 
@@ -75,14 +77,14 @@ export class Executor {
           this.#c.log.warn({ runtime: runtime.name, error: String(error) }, 'watch ended')
         })
     }
-    this.#resync = setInterval(() => this.changed(), RESYNC_MS)
+    this.#resync = repeat(this.#c.clock, RESYNC_MS, () => this.changed())
     this.#observe()
   }
 
   stop(): void {
     this.#abort.abort()
-    clearTimeout(this.#debounce)
-    clearInterval(this.#resync)
+    this.#debounce?.()
+    this.#resync?.()
   }
 
   /** Queues an action; its outcome comes as a `done` input. */
@@ -94,10 +96,10 @@ export class Executor {
   /** Something may have changed: list again soon. */
   changed(): void {
     if (this.#abort.signal.aborted || this.#debounce !== undefined) return
-    this.#debounce = setTimeout(() => {
+    this.#debounce = this.#c.clock.schedule(DEBOUNCE_MS, () => {
       this.#debounce = undefined
       this.#observe()
-    }, DEBOUNCE_MS)
+    })
   }
 
   #next(): void {
@@ -122,8 +124,13 @@ export class Executor {
     if (runtime === undefined) {
       return { ok: false, failure: 'permanent', message: `no ${action.runtime} runtime here` }
     }
+    // A restart starts; it has the points of a start.
+    const what = action.kind === 'stop' ? 'stop' : 'start'
     try {
-      return { ok: true, instance: await this.#on(runtime, action) }
+      this.#c.onPoint(`${what}.before`)
+      const instance = await this.#on(runtime, action)
+      this.#c.onPoint(`${what}.after`)
+      return { ok: true, instance }
     } catch (error) {
       const failure = error instanceof RuntimeFailure ? error.kind : 'transient'
       const message = error instanceof Error ? error.message : String(error)
@@ -133,20 +140,26 @@ export class Executor {
   }
 
   async #on(runtime: Runtime, action: Action): Promise<Instance | undefined> {
-    const deadline = (ms: number): AbortSignal =>
-      AbortSignal.any([this.#abort.signal, AbortSignal.timeout(ms)])
     switch (action.kind) {
       case 'start':
-        return await runtime.start(action.spec, action.mark, deadline(START_TIMEOUT_MS))
+        return await this.#within(START_TIMEOUT_MS, signal =>
+          runtime.start(action.spec, action.mark, signal)
+        )
       case 'restart':
-        await runtime.restart(action.instance, deadline(START_TIMEOUT_MS))
+        await this.#within(START_TIMEOUT_MS, signal => runtime.restart(action.instance, signal))
         return undefined
       case 'stop': {
-        const { graceMs, signal } = action
-        await runtime.stop(action.instance, { graceMs, signal }, deadline(graceMs + STOP_MARGIN_MS))
+        const { graceMs, signal: name } = action
+        await this.#within(graceMs + STOP_MARGIN_MS, signal =>
+          runtime.stop(action.instance, { graceMs, signal: name }, signal)
+        )
         return undefined
       }
     }
+  }
+
+  #within<Result>(ms: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    return within(this.#c.clock, { ms, parent: this.#abort.signal }, work)
   }
 
   #observe(): void {
@@ -167,12 +180,11 @@ export class Executor {
    * runs is not known to be gone. */
   async #list(): Promise<void> {
     const beganMs = this.#c.clock.nowMs()
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)])
     const instances: Instance[] = []
     const runtimes: RuntimeName[] = []
     for (const runtime of this.#c.runtimes.values()) {
       try {
-        instances.push(...(await runtime.list(signal)))
+        instances.push(...(await this.#within(LIST_TIMEOUT_MS, signal => runtime.list(signal))))
         runtimes.push(runtime.name)
         this.#unavailable.delete(runtime.name)
         this.#absent.delete(runtime.name)

@@ -12,6 +12,7 @@ import type { AgentInput } from './agent/api.ts'
 import { EIGHTHS_FULL } from './agent/load-factor.ts'
 import { volumeNames } from './agent/prepare.ts'
 import type { NodeInfo } from './agent/records.ts'
+import { type Clock, pause, within } from './clock.ts'
 import { MESH_FILE, STORE_DIR } from './identity.ts'
 import type { Log } from './log.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -24,20 +25,11 @@ const GOODBYE_MS = 300
 
 export interface LeaveComponents {
   readonly agent: Agent
+  readonly clock: Clock
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly log: Log
   readonly input: (input: AgentInput) => void
   readonly info: () => NodeInfo
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }
 
 /** What of ours still runs and could run elsewhere. */
@@ -69,7 +61,7 @@ export async function leaveMesh(
   components: LeaveComponents,
   signal: AbortSignal
 ): Promise<LeaveAnswer> {
-  const { agent, input, log } = components
+  const { agent, clock, input } = components
   const held = dataHere(agent)
   if (held.length > 0) {
     // Without us its claims would be forgotten, and it would start elsewhere on empty data.
@@ -83,28 +75,35 @@ export async function leaveMesh(
   const others = [...agent.view.members.keys()].some(
     id => id !== agent.self && agent.view.living(id)
   )
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(HANDOVER_WAIT_MS)])
-  while (others && movable(agent) > 0 && !deadline.aborted) await sleep(POLL_MS, deadline)
+  const untilMs = clock.nowMs() + HANDOVER_WAIT_MS
+  while (others && movable(agent) > 0 && clock.nowMs() < untilMs && !signal.aborted) {
+    await pause(clock, POLL_MS, signal)
+  }
   if (others && movable(agent) > 0) {
     notes.push(`${movable(agent)} replicas were stopped before another node had them healthy`)
   }
   input({ kind: 'membership', command: { kind: 'leave' } })
   for (const runtime of components.runtimes.values()) {
-    await stopAll(runtime, log, signal)
+    await stopAll(components, runtime, signal)
   }
-  await sleep(GOODBYE_MS, signal)
+  await pause(clock, GOODBYE_MS, signal)
   return { left: true, notes }
 }
 
-async function stopAll(runtime: Runtime, log: Log, signal: AbortSignal): Promise<void> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(STOP_TIMEOUT_MS)])
+async function stopAll(
+  { clock, log }: Pick<LeaveComponents, 'clock' | 'log'>,
+  runtime: Runtime,
+  signal: AbortSignal
+): Promise<void> {
   try {
-    const instances = await runtime.list(limited)
-    const stops = instances.map(instance =>
-      runtime.stop(instance.id, { graceMs: 10_000, signal: 'SIGTERM' }, limited)
-    )
-    await Promise.allSettled(stops)
-    await runtime.sweep(limited)
+    await within(clock, { ms: STOP_TIMEOUT_MS, parent: signal }, async limited => {
+      const instances = await runtime.list(limited)
+      const stops = instances.map(instance =>
+        runtime.stop(instance.id, { graceMs: 10_000, signal: 'SIGTERM' }, limited)
+      )
+      await Promise.allSettled(stops)
+      await runtime.sweep(limited)
+    })
   } catch (error) {
     log.warn({ runtime: runtime.name, error: String(error) }, 'could not stop what runs here')
   }

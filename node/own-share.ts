@@ -2,7 +2,6 @@
  * What this node offers of itself, watched while it runs: its load factor and ramp, and which of
  * its runtimes answer. Publishes only when something changes.
  */
-import { availableParallelism, loadavg } from 'node:os'
 import { codec } from '../gossip/codec.ts'
 import { count, isRecord, list } from '../gossip/core/check.ts'
 import type { Agent } from './agent/agent.ts'
@@ -10,7 +9,7 @@ import type { AgentInput } from './agent/api.ts'
 import { EIGHTHS_FULL, LoadFactor } from './agent/load-factor.ts'
 import { Ramp, STARTS_MAX, type StartHistory, withStart } from './agent/ramp.ts'
 import type { NodeInfo } from './agent/records.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, repeat } from './clock.ts'
 import type { Executor } from './executor.ts'
 import type { Store, StoredRecord } from './store/store.ts'
 
@@ -24,6 +23,8 @@ export interface OwnShareComponents {
   readonly clock: Clock
   readonly executor: Executor
   readonly store: Store
+  /** The host's load average over its cores. */
+  readonly loadPerCore: () => number
   readonly input: (input: AgentInput) => void
   readonly onFailure: (error: unknown) => void
 }
@@ -35,7 +36,7 @@ export class OwnShare {
   #info: NodeInfo
   #history: StartHistory
   #published = ''
-  #timer: NodeJS.Timeout | undefined
+  #end: (() => void) | undefined
   #isWriting = false
 
   constructor(
@@ -60,19 +61,18 @@ export class OwnShare {
 
   start(): void {
     this.#publish(EIGHTHS_FULL)
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS)
+    this.#end = repeat(this.#c.clock, SAMPLE_MS, () => this.#sample())
     this.#sample()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    this.#end?.()
   }
 
   #sample(): void {
     const { clock } = this.#c
     const nowMs = clock.nowMs()
-    const perCore = (loadavg()[0] ?? 0) / availableParallelism()
-    const load = this.#load.sample(perCore, nowMs)
+    const load = this.#load.sample(this.#c.loadPerCore(), nowMs)
     const ramp = this.#ramp.eighths(nowMs, this.#anyFull())
     // Without those that have not answered for so long that others should take over.
     const runtimes = this.#c.executor.usable(nowMs, ENGINE_DOWN_MS)

@@ -79,7 +79,8 @@ test('an engine that starts after the daemon is used, and was no trouble before'
     log: createLog({ node: 'test', level: 'silent', format: 'json' }),
     input: input => {
       if (input.kind === 'observed') for (const name of input.runtimes) listed.add(name)
-    }
+    },
+    onPoint: () => undefined
   })
   executor.start()
   context.cleanup(async () => {

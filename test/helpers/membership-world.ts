@@ -22,7 +22,7 @@ import {
 import { SeededRandom } from '../../gossip/core/random.ts'
 import type { MemberState, NodeId } from '../../gossip/core/types.ts'
 import { type Change, codec, Host, nameOf, type Pipe, sealerOf } from './membership-host.ts'
-import { pop, push, type Task } from './membership-queue.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 export interface WorldInit {
   readonly seed?: number
@@ -42,13 +42,15 @@ export class World {
   readonly #init: WorldInit
   readonly #pipes = new Map<string, Pipe>()
   readonly #cuts = new Set<string>()
-  #heap: Task[] = []
-  #order = 0
-  nowMs = 0
+  readonly #clock = new VirtualClock()
 
   constructor(init: WorldInit = {}) {
     this.#init = init
     this.random = new SeededRandom(init.seed ?? 1)
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs()
   }
 
   host(id: NodeId): Host {
@@ -202,18 +204,11 @@ export class World {
 
   /** Advances the clock. */
   run(durationMs: number): void {
-    const endMs = this.nowMs + durationMs
-    for (let task = this.#heap[0]; task !== undefined && task.atMs <= endMs; task = this.#heap[0]) {
-      pop(this.#heap)
-      this.nowMs = Math.max(this.nowMs, task.atMs)
-      task.run()
-    }
-    this.nowMs = endMs
+    this.#clock.run(durationMs)
   }
 
   later(afterMs: number, run: () => void): void {
-    this.#order += 1
-    push(this.#heap, { atMs: this.nowMs + afterMs, order: this.#order, run })
+    this.#clock.schedule(afterMs, run)
   }
 
   input(host: Host, input: MembershipInput): void {

@@ -19,6 +19,7 @@ import {
 import { Replica } from '../../gossip/core/replication/replica.ts'
 import { type Sealer, Signed } from '../../gossip/core/signed.ts'
 import type { NodeId } from '../../gossip/core/types.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 export const codec: Codec = { encode, decode }
 
@@ -53,24 +54,16 @@ interface Host {
   events: ReplicationEvent[]
 }
 
-interface Job {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
-}
-
 export class ReplicationWorld {
   readonly random: SeededRandom
   readonly hosts: Host[] = []
-  nowMs = 0
+  readonly #clock = new VirtualClock()
   faults: Faults = CALM
   /** Bytes of all messages that left, by kind. */
   readonly sent = new Map<string, { count: number; bytes: number }>()
   refusedMessages = 0
-  readonly #jobs: Job[] = []
   readonly #cut = new Set<string>()
   #rostered: Set<NodeId>
-  #order = 0
 
   constructor(seed: number, count: number) {
     this.random = new SeededRandom(seed)
@@ -225,17 +218,13 @@ export class ReplicationWorld {
     for (const effect of replica.handle(input, this.nowMs)) this.#perform(host, starts, effect)
   }
 
+  get nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
   /** Lets virtual time pass. */
   run(forMs: number): void {
-    const untilMs = this.nowMs + forMs
-    for (;;) {
-      const job = this.#jobs[0]
-      if (job === undefined || job.atMs > untilMs) break
-      this.#pop()
-      this.nowMs = job.atMs
-      job.run()
-    }
-    this.nowMs = untilMs
+    this.#clock.run(forMs)
   }
 
   /** Runs until all running replicas are equal; false when they are not in time. */
@@ -249,8 +238,7 @@ export class ReplicationWorld {
   }
 
   at(afterMs: number, run: () => void): void {
-    this.#order += 1
-    this.#push({ atMs: this.nowMs + Math.max(0, afterMs), order: this.#order, run })
+    this.#clock.schedule(afterMs, run)
   }
 
   #perform(host: Host, starts: number, effect: ReplicationEffect): void {
@@ -319,39 +307,6 @@ export class ReplicationWorld {
       this.command(id, { kind: 'members', alive, rostered })
     }
   }
-
-  /** A binary heap by time, then by order of scheduling. */
-  #push(job: Job): void {
-    const jobs = this.#jobs
-    let at = jobs.push(job) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!before(job, jobs[parent] as Job)) break
-      jobs[at] = jobs[parent] as Job
-      at = parent
-    }
-    jobs[at] = job
-  }
-
-  #pop(): void {
-    const jobs = this.#jobs
-    const last = jobs.pop()
-    if (last === undefined || jobs.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= jobs.length) break
-      if (child + 1 < jobs.length && before(jobs[child + 1] as Job, jobs[child] as Job)) child += 1
-      if (!before(jobs[child] as Job, last)) break
-      jobs[at] = jobs[child] as Job
-      at = child
-    }
-    jobs[at] = last
-  }
-}
-
-function before(a: Job, b: Job): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 }
 
 function link(peer: NodeId, state: 'open' | 'closed'): ReplicationInput {

@@ -29,7 +29,7 @@ export function reportOf(view: View, more: { readonly amnesiac?: boolean } = {})
   }
   return {
     agent: agent as Agent,
-    clock: { nowMs: () => NOW_MS, wallMs: () => NOW_MS },
+    clock: { nowMs: () => NOW_MS, wallMs: () => NOW_MS, schedule: () => () => undefined },
     version: '0'
   }
 }

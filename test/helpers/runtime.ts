@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemClock } from '../../node/clock.ts'
 import { DockerRuntime } from '../../node/runtime/docker.ts'
 import type { Owner } from '../../node/runtime/labels.ts'
 import { type MemoryBehaviour, MemoryEngine, MemoryRuntime } from '../../node/runtime/memory.ts'
@@ -150,11 +151,6 @@ const memoryHarness: Harness = {
   open: async context => {
     const directory = temporary(context)
     const missingPath = join(directory, 'missing')
-    const clock = {
-      nowMs: () => performance.now(),
-      wallMs: () => Date.now(),
-      schedule: (afterMs: number, task: () => void) => void setTimeout(task, afterMs)
-    }
     const behave = ({ command = [] }: WorkloadSpec): MemoryBehaviour => {
       const [program, ...words] = command
       const output = words.map(line => ({
@@ -164,7 +160,10 @@ const memoryHarness: Harness = {
       if (program === 'exit') return { exit: { afterMs: 1, code: Number(words[0]) } }
       return { ignoresSignal: program === 'stubborn', ...(program === 'print' ? { output } : {}) }
     }
-    const engine = new MemoryEngine({ clock }, { behave, exists: path => path !== missingPath })
+    const engine = new MemoryEngine(
+      { clock: systemClock },
+      { behave, exists: path => path !== missingPath }
+    )
     return {
       existingPath: directory,
       missingPath,

@@ -4,7 +4,7 @@
  */
 import type { Channel } from '../../gossip/core/effect.ts'
 import type { NodeId, Random } from '../../gossip/core/types.ts'
-import type { VirtualClock } from './queue.ts'
+import type { VirtualClock } from '../helpers/virtual-clock.ts'
 
 export interface Endpoint {
   readonly id: NodeId
@@ -129,9 +129,9 @@ export class Network {
   #carry(from: NodeId, to: NodeId, deliver: (endpoint: Endpoint) => void): void {
     const link = this.#links.get(pair(from, to))
     if (link === undefined || this.#cuts.has(`${from}>${to}`)) return
-    const atMs = Math.max(link.lastMs.get(from) ?? 0, this.#clock.nowMs + this.#delay())
+    const atMs = Math.max(link.lastMs.get(from) ?? 0, this.#clock.nowMs() + this.#delay())
     link.lastMs.set(from, atMs)
-    this.#clock.schedule(atMs - this.#clock.nowMs, () => {
+    this.#clock.schedule(atMs - this.#clock.nowMs(), () => {
       const endpoint = this.#endpoints.get(to)
       const same = this.#links.get(pair(from, to))?.generation === link.generation
       if (same && endpoint?.isUp() && !this.#cuts.has(`${from}>${to}`)) deliver(endpoint)

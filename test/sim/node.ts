@@ -17,8 +17,8 @@ import type { Action } from '../../node/reconcile/action.ts'
 import { MemoryEngine, MemoryRuntime } from '../../node/runtime/memory.ts'
 import { type Runtime, RuntimeFailure } from '../../node/runtime/runtime.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
+import type { VirtualClock } from '../helpers/virtual-clock.ts'
 import type { Endpoint, Network } from './network.ts'
-import type { VirtualClock } from './queue.ts'
 
 export const SIM_MESH = '5ea0'.repeat(8)
 const DISK_MS = 2
@@ -61,8 +61,8 @@ export class SimNode implements Endpoint {
     this.engine = new MemoryEngine(
       {
         clock: {
-          nowMs: () => clock.nowMs,
-          wallMs: () => clock.nowMs,
+          nowMs: () => clock.nowMs(),
+          wallMs: () => clock.nowMs(),
           schedule: (afterMs, task) =>
             clock.schedule(afterMs, () => {
               task()
@@ -136,7 +136,7 @@ export class SimNode implements Endpoint {
     if (this.#busy) return
     this.#busy = true
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const effects = this.agent?.handle(next, this.#c.clock.nowMs) ?? []
+      const effects = this.agent?.handle(next, this.#c.clock.nowMs()) ?? []
       this.#execute(this.#lanes.push(effects))
     }
     this.#busy = false
@@ -179,13 +179,13 @@ export class SimNode implements Endpoint {
         return network.publish(this.id, encode(effect.message))
       case 'schedule': {
         const { timer } = effect
-        return clock.schedule(
+        return void clock.schedule(
           effect.afterMs,
           alive(() => this.input({ kind: 'timer', timer }))
         )
       }
       case 'persist':
-        return clock.schedule(
+        return void clock.schedule(
           DISK_MS,
           alive(() => {
             for (const { key, value } of effect.records) {
@@ -199,7 +199,7 @@ export class SimNode implements Endpoint {
         const { peer, token } = effect
         const outcome = network.knock(this.id, effect.addresses)
         const afterMs = outcome === 'nothing' ? 500 : 2
-        return clock.schedule(
+        return void clock.schedule(
           afterMs,
           alive(() => this.input({ kind: 'knocked', peer, token, outcome }))
         )
@@ -263,7 +263,7 @@ export class SimNode implements Endpoint {
       this.#observing = false
       const runtime = this.#runtime
       if (this.agent === undefined || runtime === undefined) return
-      const beganMs = this.#c.clock.nowMs
+      const beganMs = this.#c.clock.nowMs()
       runtime.list(new AbortController().signal).then(
         instances => this.input({ kind: 'observed', runtimes: ['memory'], instances, beganMs }),
         () => {}

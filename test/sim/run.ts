@@ -51,4 +51,4 @@ const whole = (name: string, replicas: number): boolean => {
 }
 await world.until('each slot once', 60_000, () => whole('web', 6) && whole('api', 3))
 if (values.log === 'short') process.stdout.write(`${world.lines.join('\n')}\n`)
-process.stdout.write(`seed ${values.seed}: ${world.clock.nowMs} ms, trace ${world.traceHash()}\n`)
+process.stdout.write(`seed ${values.seed}: ${world.clock.nowMs()} ms, trace ${world.traceHash()}\n`)

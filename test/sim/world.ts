@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto'
 import { SeededRandom } from '../../gossip/core/random.ts'
 import type { Submission, SubmitAnswer } from '../../node/agent/api.ts'
 import type { Instance } from '../../node/reconcile/instance.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { Network } from './network.ts'
 import { SimNode } from './node.ts'
-import { VirtualClock } from './queue.ts'
 
 export class World {
   readonly clock = new VirtualClock()
@@ -80,7 +80,7 @@ export class World {
 
   /** Lets virtual time pass. */
   async run(ms: number): Promise<void> {
-    const untilMs = this.clock.nowMs + ms
+    const untilMs = this.clock.nowMs() + ms
     for (;;) {
       // Promises of the runtime end before the next event: their order is that of the events.
       if (this.#settling) {
@@ -94,15 +94,15 @@ export class World {
 
   /** Lets time pass until a condition holds; returns how long it took. Throws at the limit. */
   async until(what: string, limitMs: number, condition: () => boolean): Promise<number> {
-    const startMs = this.clock.nowMs
+    const startMs = this.clock.nowMs()
     while (!condition()) {
-      if (this.clock.nowMs - startMs >= limitMs) {
+      if (this.clock.nowMs() - startMs >= limitMs) {
         const last = this.lines.slice(-30).join('\n')
         throw new Error(`seed ${this.#seed}: not ${what} within ${limitMs} ms\n${last}`)
       }
       await this.run(20)
     }
-    return this.clock.nowMs - startMs
+    return this.clock.nowMs() - startMs
   }
 
   /** Submits at a node and waits for its answer. */
@@ -110,7 +110,7 @@ export class World {
     this.#operations += 1
     const operation = `op-${this.#operations}`
     const node = this.node(id)
-    const wallMs = this.clock.nowMs
+    const wallMs = this.clock.nowMs()
     node.input({ kind: 'submit', operation, submission, waitMs: 2_000, wallMs })
     await this.until(`${operation} answered`, 5_000, () => node.replies.has(operation))
     const answer = node.replies.get(operation)
@@ -148,7 +148,7 @@ export class World {
   }
 
   #trace(line: string): void {
-    const text = `${this.clock.nowMs} ${line}`
+    const text = `${this.clock.nowMs()} ${line}`
     this.lines.push(text)
     this.#hash.update(`${text}\n`)
   }

@@ -18,7 +18,10 @@ async function runtimeOf(node: string, names: readonly string[]): Promise<Runtim
   const clock = {
     nowMs: () => 0,
     wallMs: () => 0,
-    schedule: (_: number, task: () => void) => task()
+    schedule: (_: number, task: () => void) => {
+      task()
+      return () => undefined
+    }
   }
   const engine = new MemoryEngine({ clock })
   const runtime = new MemoryRuntime({ engine }, { mesh: 'm', node })

@@ -8,34 +8,16 @@ import {
 import { RuntimeFailure } from '../../node/runtime/runtime.ts'
 import { newMark, newSpec, OWNER, rejection } from '../helpers/runtime.ts'
 import { suite } from '../helpers/suite.ts'
+import { EPOCH_MS, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const test = suite('memory runtime')
 const { signal } = new AbortController()
 
-/** A clock that moves only when it is told to. */
+/** An engine whose clock moves only when it is told to. */
 function virtualHost(init: MemoryEngineInit = {}) {
-  let nowMs = 0
-  const tasks: { readonly atMs: number; readonly task: () => void }[] = []
-  const clock = {
-    nowMs: () => nowMs,
-    wallMs: () => 1_000_000 + nowMs,
-    schedule: (afterMs: number, task: () => void) =>
-      void tasks.push({ atMs: nowMs + afterMs, task })
-  }
+  const clock = new VirtualClock()
   const engine = new MemoryEngine({ clock }, init)
-  /** Runs what is due in order of time, and lets promises settle after each. */
-  const advance = async (byMs: number): Promise<void> => {
-    const untilMs = nowMs + byMs
-    for (;;) {
-      tasks.sort((a, b) => a.atMs - b.atMs)
-      if ((tasks[0]?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) break
-      const next = tasks.shift()
-      nowMs = next?.atMs ?? nowMs
-      next?.task()
-      await new Promise(resolve => setImmediate(resolve))
-    }
-    nowMs = untilMs
-  }
+  const advance = (byMs: number): Promise<void> => clock.settle(byMs)
   return { engine, advance, runtime: new MemoryRuntime({ engine }, OWNER) }
 }
 
@@ -64,7 +46,7 @@ test('a start takes its latency on the given clock, and running time counts on i
   await advance(1_500)
   const [instance] = await runtime.list()
   is(instance?.runningMs, 1_500)
-  is(instance?.startedAt, new Date(1_000_250).toISOString())
+  is(instance?.startedAt, new Date(EPOCH_MS + 250).toISOString())
 })
 
 test('a start that fails leaves nothing', async () => {

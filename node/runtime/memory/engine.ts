@@ -3,6 +3,7 @@
  * `MemoryRuntime`s, as an engine outlives a daemon. All time comes from the clock it is given.
  */
 import type { WorkloadSpec } from '../../../src/spec/workload.ts'
+import type { Clock } from '../../clock.ts'
 import { instanceName, type Owner } from '../labels.ts'
 import {
   type HealthState,
@@ -11,15 +12,6 @@ import {
   type LogLine,
   RuntimeFailure
 } from '../runtime.ts'
-
-export interface MemoryClock {
-  /** Milliseconds, monotonic. */
-  nowMs(): number
-  /** Wall clock in milliseconds since 1970, for display. */
-  wallMs(): number
-  /** Calls `task` once, `afterMs` later. */
-  schedule(afterMs: number, task: () => void): void
-}
 
 /** What a start of one run does; every part is optional. */
 export interface MemoryBehaviour {
@@ -64,7 +56,7 @@ export interface MemoryEntry {
 }
 
 export class MemoryEngine {
-  readonly clock: MemoryClock
+  readonly clock: Clock
   readonly #init: MemoryEngineInit
   readonly entries = new Map<string, MemoryEntry>()
   readonly volumes = new Map<string, Owner & { readonly name: string; readonly project: string }>()
@@ -72,7 +64,7 @@ export class MemoryEngine {
   #sequence = 0
   #isUp = true
 
-  constructor(components: { readonly clock: MemoryClock }, init: MemoryEngineInit = {}) {
+  constructor(components: { readonly clock: Clock }, init: MemoryEngineInit = {}) {
     this.clock = components.clock
     this.#init = init
   }
