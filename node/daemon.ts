@@ -37,6 +37,7 @@ import type { ReportContext } from './report/context.ts'
 import { openRuntimes } from './runtime/index.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { Storage } from './storage.ts'
+import { onDisk } from './store/files.ts'
 import { Traces } from './traces.ts'
 
 const PROTOCOL_VERSIONS = [1]
@@ -108,7 +109,11 @@ export class Daemon {
     const boot = systemRandom.hex(32)
     this.#storage = new Storage(
       { log, onResume: () => this.#node.resume() },
-      { dir: join(options.dataDir, STORE_DIR), node: identity.nodeId, mesh: mesh.meshId }
+      {
+        ...onDisk(join(options.dataDir, STORE_DIR)),
+        node: identity.nodeId,
+        mesh: mesh.meshId
+      }
     )
     await this.#storage.open({ member: this.#traces.wasMember })
     this.#traces.ownsStore()

@@ -1,10 +1,10 @@
 /** The store of this daemon, and what is told of its disk while that is full. */
 
 import type { Log } from './log.ts'
-import { isNoSpace } from './store/files.ts'
+import { isNoSpace } from './store/faults.ts'
 import { LevelStore } from './store/level-store.ts'
 import { openPatiently } from './store/open-patiently.ts'
-import type { LevelStoreOptions } from './store/opening.ts'
+import type { StoreOptions } from './store/opening.ts'
 
 export interface StorageComponents {
   readonly log: Log
@@ -14,11 +14,11 @@ export interface StorageComponents {
 
 export class Storage {
   readonly #c: StorageComponents
-  readonly #options: LevelStoreOptions
+  readonly #options: StoreOptions
   #trouble: string | undefined
   #store: LevelStore | undefined
 
-  constructor(components: StorageComponents, init: LevelStoreOptions) {
+  constructor(components: StorageComponents, init: StoreOptions) {
     this.#c = components
     this.#options = { ...init, onTrouble: trouble => this.#told(trouble) }
   }

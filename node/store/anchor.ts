@@ -9,7 +9,7 @@
  * - after a power cut it may be old, never too new for synced batches: it is written after them.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import type { Medium, SlotFile } from './medium.ts'
 
 export interface Anchor {
   /** The last batch that was synced before it resolved. */
@@ -23,17 +23,6 @@ export interface Anchor {
 const MAGIC = 0x5348414e
 const SLOT_BYTES = 64
 const BODY_BYTES = 48
-const HOST_BOOT_FILE = '/proc/sys/kernel/random/boot_id'
-
-/** Which boot of this host it is; undefined where the kernel does not say. */
-export function readHostBoot(): string | undefined {
-  try {
-    const text = readFileSync(HOST_BOOT_FILE, 'utf8').replaceAll('-', '').trim()
-    return /^[0-9a-f]{32}$/.test(text) ? text : undefined
-  } catch {
-    return undefined
-  }
-}
 
 function seal(body: Buffer): Buffer {
   return createHash('sha256').update(body).digest().subarray(0, 8)
@@ -51,31 +40,31 @@ function readSlot(slot: Buffer): (Anchor & { counter: bigint }) | undefined {
   }
 }
 
-/** The newer of its two slots; undefined when there is none that is whole. Throws on ENOENT. */
-export function readAnchor(path: string): Anchor | undefined {
-  const file = readFileSync(path)
-  const slots = [readSlot(file.subarray(0, SLOT_BYTES)), readSlot(file.subarray(SLOT_BYTES))]
-  const whole = slots.filter(slot => slot !== undefined)
+function readSlots(file: Uint8Array): ReturnType<typeof readSlot>[] {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
+  return [readSlot(bytes.subarray(0, SLOT_BYTES)), readSlot(bytes.subarray(SLOT_BYTES))]
+}
+
+/** The newer of its two slots; undefined when there is none that is whole. */
+export function readAnchor(file: Uint8Array): Anchor | undefined {
+  const whole = readSlots(file).filter(slot => slot !== undefined)
   return whole.sort((a, b) => (a.counter < b.counter ? 1 : -1))[0]
 }
 
 /** Writes the anchor: two slots in turn, so that a torn write leaves the other. */
 export class AnchorFile {
-  readonly #file: number
+  readonly #file: SlotFile
   readonly #hostBoot: Buffer
   #counter = 0n
 
   /** Creates the file, or goes on with it. */
-  constructor(path: string, hostBoot: string | undefined, create: boolean) {
-    this.#hostBoot = Buffer.from(hostBoot ?? '0'.repeat(32), 'hex')
-    if (!create) {
-      const file = readFileSync(path)
-      const slots = [readSlot(file.subarray(0, SLOT_BYTES)), readSlot(file.subarray(SLOT_BYTES))]
-      for (const slot of slots) {
-        if (slot !== undefined && slot.counter > this.#counter) this.#counter = slot.counter
-      }
+  constructor(medium: Medium) {
+    this.#hostBoot = Buffer.from(medium.hostBoot() ?? '0'.repeat(32), 'hex')
+    const isThere = medium.hasAnchor()
+    for (const slot of isThere ? readSlots(medium.readAnchor()) : []) {
+      if (slot !== undefined && slot.counter > this.#counter) this.#counter = slot.counter
     }
-    this.#file = openSync(path, create ? 'w' : 'r+', 0o600)
+    this.#file = medium.openAnchor(!isThere)
   }
 
   write(progress: Pick<Anchor, 'synced' | 'written'>): void {
@@ -87,20 +76,20 @@ export class AnchorFile {
     slot.writeBigUInt64BE(BigInt(progress.written), 24)
     this.#hostBoot.copy(slot, 32)
     seal(slot.subarray(0, BODY_BYTES)).copy(slot, BODY_BYTES)
-    writeSync(this.#file, slot, 0, SLOT_BYTES, this.#counter % 2n === 0n ? 0 : SLOT_BYTES)
+    this.#file.write(slot, this.#counter % 2n === 0n ? 0 : SLOT_BYTES)
   }
 
   sync(): void {
-    fsyncSync(this.#file)
+    this.#file.sync()
   }
 
   /** Closes it as it is. */
   drop(): void {
-    closeSync(this.#file)
+    this.#file.close()
   }
 
   close(): void {
     this.sync()
-    closeSync(this.#file)
+    this.#file.close()
   }
 }

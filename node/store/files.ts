@@ -1,64 +1,39 @@
-/** The store's own files beside the database: its directory, the marker, the ballast. */
+/** A real disk: LevelDB, and the store's own files beside it. */
 import { randomBytes } from 'node:crypto'
-import { constants, existsSync, statfsSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+  writeSync
+} from 'node:fs'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory, reasonOfPath } from '../../src/api/files.ts'
 import { ShoalError } from '../../src/errors.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { openDatabase, salvage } from './database.ts'
+import { codeOf, storeError } from './faults.ts'
+import type { Medium, SlotFile } from './medium.ts'
 
-export const DATABASE = 'db'
-export const MARKER = 'store.json'
-export const ANCHOR = 'anchor'
-export const BALLAST = 'ballast'
-export const QUARANTINE = 'quarantine'
+const DATABASE = 'db'
+const MARKER = 'store.json'
+const ANCHOR = 'anchor'
+const BALLAST = 'ballast'
+const QUARANTINE = 'quarantine'
+/** Where a damaged database is copied to, to be repaired. */
+const SCRATCH = 'salvage'
 
-/** Of the records' layout; a newer one is refused untouched. */
-export const SCHEMA = 1
-
-export const DEFAULT_BALLAST_BYTES = 32 * 1024 * 1024
 /** Below so much free space an opening may fail: LevelDB writes its log out as a table first. */
 const FREE_BYTES_MIN = 8 * 1024 * 1024
 /** The ballast is laid in only where it is no burden. */
 const BALLAST_SHARE = 4
 
-/** Written once, after the database was made: from then on a missing database is a loss. */
-export interface Marker {
-  readonly schema: number
-  readonly node: string
-  readonly mesh: string
-}
-
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException | undefined)?.code ?? ''
-}
-
-export function storeError(message: string, where: string, hint = '', cause?: unknown): ShoalError {
-  return new ShoalError('STORE', message, { where, ...(hint === '' ? {} : { hint }), cause })
-}
-
-const CAUSES_MAX = 4
-
-/** True when the disk had no room for it: that passes, unlike every other fault of a disk. */
-export function isNoSpace(error: unknown): boolean {
-  let at = error
-  for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth += 1) {
-    const code = codeOf(at)
-    if (code === 'ENOSPC' || code === 'EDQUOT') return true
-    if (/No space left|quota exceeded/i.test(at.message)) return true
-    at = at.cause
-  }
-  return false
-}
-
-/** What people are told while the disk is full. */
-export function noSpaceText(dir: string): string {
-  const free = freeBytes(dir)
-  const left = free === undefined ? '' : ` (${Math.floor(free / 1024)} KiB free)`
-  return `no space left on the disk of ${dir}${left}; free some, it goes on by itself`
-}
-
 /** Makes the directory, or refuses one that others may read: secrets are in it. */
-export async function prepareDirectory(dir: string): Promise<void> {
+async function prepareDirectory(dir: string): Promise<void> {
   try {
     if (makeDirectory(dir, 0o700) !== undefined) await chmod(dir, 0o700)
     const found = await stat(dir)
@@ -79,34 +54,23 @@ export async function prepareDirectory(dir: string): Promise<void> {
   }
 }
 
-/** The marker; `missing`, or `damaged` when it is not what we write. */
-export async function readMarker(dir: string): Promise<Marker | 'missing' | 'damaged'> {
-  let content: string
+/** The marker as it was written; undefined when there is none. */
+async function readMarker(dir: string): Promise<string | undefined> {
   try {
-    content = await readFile(join(dir, MARKER), 'utf8')
+    return await readFile(join(dir, MARKER), 'utf8')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'missing'
+    if (codeOf(error) === 'ENOENT') return undefined
     throw storeError(`cannot read the store: ${codeOf(error)}`, join(dir, MARKER), '', error)
   }
-  try {
-    const value = JSON.parse(content) as Partial<Record<keyof Marker, unknown>>
-    const { schema, node, mesh } = value
-    if (Number.isSafeInteger(schema) && typeof node === 'string' && typeof mesh === 'string') {
-      return { schema: schema as number, node, mesh }
-    }
-  } catch {
-    // Not JSON: damaged.
-  }
-  return 'damaged'
 }
 
 /** Writes the marker whole and on disk. */
-export async function writeMarker(dir: string, marker: Marker): Promise<void> {
+async function writeMarker(dir: string, text: string): Promise<void> {
   const path = join(dir, MARKER)
   const temporary = `${path}.tmp`
   const file = await open(temporary, 'w', 0o600)
   try {
-    await file.writeFile(`${JSON.stringify(marker)}\n`)
+    await file.writeFile(text)
     await file.sync()
   } finally {
     await file.close()
@@ -115,7 +79,7 @@ export async function writeMarker(dir: string, marker: Marker): Promise<void> {
   await syncDirectory(dir)
 }
 
-export async function syncDirectory(dir: string): Promise<void> {
+async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, constants.O_RDONLY)
   try {
     await handle.sync()
@@ -124,7 +88,7 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-export function freeBytes(dir: string): number | undefined {
+function freeBytes(dir: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(dir)
     return bavail * bsize
@@ -134,13 +98,13 @@ export function freeBytes(dir: string): number | undefined {
 }
 
 /** True when the disk has no room left to open a database. */
-export function isFull(dir: string): boolean {
+function isFull(dir: string): boolean {
   const free = freeBytes(dir)
   return free !== undefined && free < FREE_BYTES_MIN
 }
 
 /** Gives the ballast back to the disk; true when there was one. */
-export async function dropBallast(dir: string): Promise<boolean> {
+async function dropBallast(dir: string): Promise<boolean> {
   const path = join(dir, BALLAST)
   if (!existsSync(path)) return false
   await rm(path, { force: true })
@@ -148,7 +112,7 @@ export async function dropBallast(dir: string): Promise<boolean> {
 }
 
 /** Lays in the ballast when there is room for it. Failing to is no fault. */
-export async function layBallast(dir: string, bytes: number): Promise<void> {
+async function layBallast(dir: string, bytes: number): Promise<void> {
   const path = join(dir, BALLAST)
   const free = freeBytes(dir)
   if (bytes === 0 || existsSync(path)) return
@@ -171,7 +135,7 @@ export async function layBallast(dir: string, bytes: number): Promise<void> {
 }
 
 /** Moves a damaged database aside; never deletes it. Gives where it is now. */
-export async function quarantine(dir: string): Promise<string> {
+async function quarantine(dir: string): Promise<string> {
   const room = join(dir, QUARANTINE)
   makeDirectory(room, 0o700)
   const target = join(room, String((await countQuarantined(dir)) + 1))
@@ -183,10 +147,63 @@ export async function quarantine(dir: string): Promise<string> {
   return target
 }
 
-export async function countQuarantined(dir: string): Promise<number> {
+async function countQuarantined(dir: string): Promise<number> {
   try {
     return (await readdir(join(dir, QUARANTINE))).length
   } catch {
     return 0
   }
+}
+
+const HOST_BOOT_FILE = '/proc/sys/kernel/random/boot_id'
+
+/** Which boot of this host it is; undefined where the kernel does not say. */
+function readHostBoot(): string | undefined {
+  try {
+    const text = readFileSync(HOST_BOOT_FILE, 'utf8').replaceAll('-', '').trim()
+    return /^[0-9a-f]{32}$/.test(text) ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function openSlots(path: string, create: boolean): SlotFile {
+  const file = openSync(path, create ? 'w' : 'r+', 0o600)
+  return {
+    write: (bytes, offset) => void writeSync(file, bytes, 0, bytes.byteLength, offset),
+    sync: () => fsyncSync(file),
+    close: () => closeSync(file)
+  }
+}
+
+/** The store's own directory. */
+function fileMedium(dir: string): Medium {
+  const at = (name: string): string => join(dir, name)
+  return {
+    where: dir,
+    prepare: () => prepareDirectory(dir),
+    readMarker: () => readMarker(dir),
+    writeMarker: text => writeMarker(dir, text),
+    hasDatabase: () => existsSync(at(DATABASE)),
+    openDatabase: async create => {
+      if (create) makeDirectory(at(DATABASE), 0o700)
+      return await openDatabase(at(DATABASE), create)
+    },
+    salvage: aside => salvage(join(aside, DATABASE), at(SCRATCH)),
+    hasAnchor: () => existsSync(at(ANCHOR)),
+    readAnchor: () => readFileSync(at(ANCHOR)),
+    openAnchor: create => openSlots(at(ANCHOR), create),
+    hostBoot: readHostBoot,
+    quarantine: () => quarantine(dir),
+    countQuarantined: () => countQuarantined(dir),
+    freeBytes: () => freeBytes(dir),
+    isFull: () => isFull(dir),
+    dropBallast: () => dropBallast(dir),
+    layBallast: bytes => layBallast(dir, bytes)
+  }
+}
+
+/** The usual surroundings of a store: a directory, and the system's time. */
+export function onDisk(dir: string): { readonly medium: Medium; readonly clock: Clock } {
+  return { medium: fileMedium(dir), clock: systemClock }
 }

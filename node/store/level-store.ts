@@ -4,24 +4,23 @@
  * and an anchor outside of it (`anchor.ts`). A store that lost something is moved aside, what is
  * sound of it taken over, and the node is amnesiac until its peers have filled it again.
  */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { assert } from '../../gossip/core/assert.ts'
 import type { PersistedRecord } from '../../gossip/core/effect.ts'
-import { AnchorFile, readHostBoot } from './anchor.ts'
+import { pause } from '../clock.ts'
+import { AnchorFile } from './anchor.ts'
 import { type Inventory, unwrap, wrap } from './checksum.ts'
-import { type Database, META_KEY } from './database.ts'
-import * as files from './files.ts'
+import { isNoSpace, noSpaceText, reasonOf, storeError } from './faults.ts'
+import { encodeMarker, META_KEY, SCHEMA } from './format.ts'
+import type { Database, Operation } from './medium.ts'
 import {
   create,
-  type LevelStoreOptions,
   metaRecord,
   type Opened,
   openAgain,
-  reasonOf,
+  readMarker,
   refuseOthers,
-  reopen
+  reopen,
+  type StoreOptions
 } from './opening.ts'
 import {
   AMNESIA_KEY,
@@ -44,11 +43,13 @@ interface Batch {
 const RETRY_MS = 250
 const RETRY_MAX_MS = 4_000
 
+const DEFAULT_BALLAST_BYTES = 32 * 1024 * 1024
+
 /** Writes that wait are joined into one batch up to so many records. */
 const BATCH_RECORDS_MAX = 4_096
 
 export class LevelStore implements Store {
-  readonly #options: LevelStoreOptions
+  readonly #options: StoreOptions
   /** Undefined between a full disk and the next opening. */
   #database: Database | undefined
   #inventory: Inventory
@@ -65,20 +66,17 @@ export class LevelStore implements Store {
   readonly #closing = new AbortController()
 
   /** Opens or makes the store. Throws `ShoalError` STORE with one clear line. */
-  static async open(options: LevelStoreOptions): Promise<LevelStore> {
-    const { dir } = options
-    await files.prepareDirectory(dir)
-    const marker = await files.readMarker(dir)
+  static async open(options: StoreOptions): Promise<LevelStore> {
+    const { medium } = options
+    await medium.prepare()
+    const marker = await readMarker(medium)
     if (typeof marker === 'object') refuseOthers(options, marker)
-    if (files.isFull(dir)) await files.dropBallast(dir)
-    const made =
-      marker !== 'missing' ||
-      existsSync(join(dir, files.DATABASE)) ||
-      existsSync(join(dir, files.ANCHOR))
+    if (medium.isFull()) await medium.dropBallast()
+    const made = marker !== 'missing' || medium.hasDatabase() || medium.hasAnchor()
     const opened = made ? await reopen(options, marker) : await create(options, [])
     let store: LevelStore | undefined
     try {
-      store = new LevelStore(options, opened, await files.countQuarantined(dir))
+      store = new LevelStore(options, opened, await medium.countQuarantined())
       await store.#begin()
       await store.#layBallast()
       return store
@@ -89,7 +87,7 @@ export class LevelStore implements Store {
     }
   }
 
-  private constructor(options: LevelStoreOptions, opened: Opened, quarantined: number) {
+  private constructor(options: StoreOptions, opened: Opened, quarantined: number) {
     this.#options = options
     this.#database = opened.database
     this.#inventory = opened.inventory
@@ -97,8 +95,7 @@ export class LevelStore implements Store {
     this.#synced = opened.sequence
     this.#salvaged = opened.salvaged
     this.#quarantined = quarantined
-    const path = join(options.dir, files.ANCHOR)
-    this.#anchor = new AnchorFile(path, readHostBoot(), !existsSync(path))
+    this.#anchor = new AnchorFile(options.medium)
   }
 
   get amnesiac(): string | undefined {
@@ -114,16 +111,16 @@ export class LevelStore implements Store {
   }
 
   async #layBallast(): Promise<void> {
-    const { dir, ballastBytes } = this.#options
-    await files.layBallast(dir, ballastBytes ?? files.DEFAULT_BALLAST_BYTES)
+    const { medium, ballastBytes } = this.#options
+    await medium.layBallast(ballastBytes ?? DEFAULT_BALLAST_BYTES)
   }
 
   /** The marker comes last: only a store that is whole is missed when it is gone. */
   async #begin(): Promise<void> {
-    const { dir, node, mesh } = this.#options
+    const { medium, node, mesh } = this.#options
     this.#anchor.write({ synced: this.#synced, written: this.#sequence })
     this.#anchor.sync()
-    await files.writeMarker(dir, { schema: files.SCHEMA, node, mesh })
+    await medium.writeMarker(encodeMarker({ schema: SCHEMA, node, mesh }))
     const [reason] = await this.read(AMNESIA_KEY)
     if (reason !== undefined) this.#amnesiac = Buffer.from(reason.value).toString()
   }
@@ -131,7 +128,7 @@ export class LevelStore implements Store {
   async read(prefix: string): Promise<StoredRecord[]> {
     assert(!this.#closed, 'read of a closed store')
     if (this.#database === undefined) {
-      throw files.storeError('no space left on the disk', this.#options.dir)
+      throw storeError('no space left on the disk', this.#options.medium.where)
     }
     const end = endOfPrefix(prefix)
     const range = end === undefined ? {} : { gte: prefix, lt: end }
@@ -141,7 +138,7 @@ export class LevelStore implements Store {
       const record = unwrap(key, stored)
       if (record === undefined) {
         const hint = 'restart shoald: it sets damaged files aside and resyncs'
-        throw files.storeError(`record ${key} fails its checksum`, this.#options.dir, hint)
+        throw storeError(`record ${key} fails its checksum`, this.#options.medium.where, hint)
       }
       found.push({ key, value: record.value })
     }
@@ -168,7 +165,7 @@ export class LevelStore implements Store {
       sequence: this.#sequence,
       salvaged: this.#salvaged,
       quarantined: this.#quarantined,
-      freeBytes: files.freeBytes(this.#options.dir)
+      freeBytes: this.#options.medium.freeBytes()
     }
   }
 
@@ -209,14 +206,15 @@ export class LevelStore implements Store {
    */
   async #persist(group: readonly Batch[]): Promise<void> {
     for (let waitMs = 0; ; waitMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MS, waitMs * 2))) {
-      if (waitMs > 0) await pause(waitMs, undefined, { signal: this.#closing.signal })
+      if (waitMs > 0) await pause(this.#options.clock, waitMs, this.#closing.signal)
+      if (waitMs > 0 && this.#closed) throw new Error('the store was closed on a full disk')
       try {
         await this.#open()
         await this.#commit(group)
         if (this.#trouble !== undefined) await this.#recover()
         return
       } catch (error) {
-        if (!files.isNoSpace(error) || this.#closed) throw error
+        if (!isNoSpace(error) || this.#closed) throw error
         await this.#full()
       }
     }
@@ -232,20 +230,20 @@ export class LevelStore implements Store {
 
   /** Gives the ballast back: LevelDB needs room to open. */
   async #full(): Promise<void> {
-    const { dir, onTrouble } = this.#options
+    const { medium, onTrouble } = this.#options
     const isNew = this.#trouble === undefined
-    this.#trouble = files.noSpaceText(dir)
+    this.#trouble = noSpaceText(medium)
     if (isNew) onTrouble?.(this.#trouble)
     await this.#database?.close()
     this.#database = undefined
-    await files.dropBallast(dir)
+    await medium.dropBallast()
   }
 
   /** Not before there is more room than the ballast just gave. */
   async #recover(): Promise<void> {
-    const { dir, onTrouble } = this.#options
-    if (files.isFull(dir)) {
-      this.#trouble = files.noSpaceText(dir)
+    const { medium, onTrouble } = this.#options
+    if (medium.isFull()) {
+      this.#trouble = noSpaceText(medium)
       return
     }
     this.#trouble = undefined
@@ -271,10 +269,7 @@ export class LevelStore implements Store {
     for (const { records } of group) {
       for (const { key, value } of records) last.set(key, value)
     }
-    const operations: (
-      | { type: 'put'; key: string; value: Uint8Array }
-      | { type: 'del'; key: string }
-    )[] = []
+    const operations: Operation[] = []
     for (const [key, value] of last) {
       if (value === null) {
         if (!this.#inventory.has(key)) continue

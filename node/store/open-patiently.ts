@@ -1,8 +1,8 @@
 /** Opening the store of a member on a disk that may be full: it waits for room, and says so. */
-import { setTimeout as pause } from 'node:timers/promises'
-import { isNoSpace, noSpaceText } from './files.ts'
+import { pause } from '../clock.ts'
+import { isNoSpace, noSpaceText } from './faults.ts'
 import { LevelStore } from './level-store.ts'
-import type { LevelStoreOptions } from './opening.ts'
+import type { StoreOptions } from './opening.ts'
 
 const RETRY_MS = 250
 const RETRY_MAX_MS = 4_000
@@ -12,7 +12,7 @@ const RETRY_MAX_MS = 4_000
  * Throws everything else that forbids to open, and the signal's reason.
  */
 export async function openPatiently(
-  options: LevelStoreOptions,
+  options: StoreOptions,
   signal: AbortSignal
 ): Promise<LevelStore> {
   let isTold = false
@@ -25,8 +25,8 @@ export async function openPatiently(
     } catch (error) {
       if (!isNoSpace(error)) throw error
     }
-    options.onTrouble?.(noSpaceText(options.dir))
+    options.onTrouble?.(noSpaceText(options.medium))
     isTold = true
-    await pause(waitMs, undefined, { signal })
+    await pause(options.clock, waitMs, signal)
   }
 }

@@ -2,29 +2,20 @@
  * Opening the store: made new, opened and checked, or set aside because something is lost; then
  * what is sound of it is taken over, and the node is amnesiac until its peers have filled it again.
  */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { Level } from 'level'
-import { makeDirectory } from '../../src/api/files.ts'
-import { readAnchor, readHostBoot } from './anchor.ts'
+import type { Clock } from '../clock.ts'
+import { readAnchor } from './anchor.ts'
 import { Inventory, wrap } from './checksum.ts'
-import {
-  type Database,
-  encodeMeta,
-  type Inspection,
-  inspect,
-  META_KEY,
-  type OpenFault,
-  openDatabase,
-  salvage,
-  scratchOf
-} from './database.ts'
-import * as files from './files.ts'
+import { reasonOf, storeError } from './faults.ts'
+import { decodeMarker, encodeMeta, type Marker, META_KEY, SCHEMA } from './format.ts'
+import { type Inspection, inspect } from './inspect.ts'
+import { type Database, isFault, type Medium, type OpenFault } from './medium.ts'
 import { AMNESIA_KEY, type StoredRecord } from './store.ts'
 
-export interface LevelStoreOptions {
+export interface StoreOptions {
   /** The store's own directory. */
-  readonly dir: string
+  readonly medium: Medium
+  /** For the waits of a full disk. */
+  readonly clock: Clock
   /** Whose it is: a store of another node or mesh is refused. */
   readonly node: string
   readonly mesh: string
@@ -42,51 +33,46 @@ export interface Opened {
 }
 
 export function metaRecord(
-  options: LevelStoreOptions,
+  options: StoreOptions,
   inventory: Inventory,
   sequence: number
 ): Uint8Array {
   const { node, mesh } = options
   const { count, digest } = inventory
-  const meta = encodeMeta({ schema: files.SCHEMA, node, mesh, sequence, count, digest })
+  const meta = encodeMeta({ schema: SCHEMA, node, mesh, sequence, count, digest })
   return wrap(META_KEY, meta).bytes
 }
 
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
-}
-
 /** A store of another node, another mesh or a newer program is left untouched. */
-export function refuseOthers(options: LevelStoreOptions, found: files.Marker): void {
-  const { dir, node, mesh } = options
-  if (found.schema > files.SCHEMA) {
-    throw files.storeError(
-      `the store has layout ${found.schema}, this shoald knows layouts up to ${files.SCHEMA}`,
-      dir,
+export function refuseOthers(options: StoreOptions, found: Marker): void {
+  const { node, mesh } = options
+  const { where } = options.medium
+  if (found.schema > SCHEMA) {
+    throw storeError(
+      `the store has layout ${found.schema}, this shoald knows layouts up to ${SCHEMA}`,
+      where,
       'install the newer shoald that wrote it'
     )
   }
   if (found.node !== node) {
     const hint = 'use the data directory of this node, or an empty one'
-    throw files.storeError(`the store belongs to node ${found.node}, not to ${node}`, dir, hint)
+    throw storeError(`the store belongs to node ${found.node}, not to ${node}`, where, hint)
   }
   if (found.mesh !== mesh) {
     const hint = 'leave that mesh first, or use an empty data directory'
-    throw files.storeError(`the store belongs to mesh ${found.mesh}, not to ${mesh}`, dir, hint)
+    throw storeError(`the store belongs to mesh ${found.mesh}, not to ${mesh}`, where, hint)
   }
 }
 
 /** Makes an empty database, or one with what was salvaged. */
 export async function create(
-  options: LevelStoreOptions,
+  options: StoreOptions,
   salvaged: readonly StoredRecord[],
   amnesia?: string
 ): Promise<Opened> {
-  const path = join(options.dir, files.DATABASE)
-  makeDirectory(path, 0o700)
-  const database = await openDatabase(path, true)
-  if (!(database instanceof Level)) throw openError(options.dir, database)
+  const { where } = options.medium
+  const database = await options.medium.openDatabase(true)
+  if (isFault(database)) throw openError(where, database)
   const inventory = new Inventory()
   const records = new Map(salvaged.map(({ key, value }) => [key, value]))
   if (amnesia !== undefined) records.set(AMNESIA_KEY, Buffer.from(amnesia))
@@ -103,60 +89,62 @@ export async function create(
     })
   } catch (error) {
     await database.close().catch(() => undefined)
-    throw files.storeError(`cannot write the store: ${reasonOf(error)}`, options.dir, '', error)
+    throw storeError(`cannot write the store: ${reasonOf(error)}`, where, '', error)
   }
   return { database, inventory, sequence, salvaged: salvaged.length }
 }
 
-export function openError(dir: string, fault: OpenFault): Error {
+export function openError(where: string, fault: OpenFault): Error {
   switch (fault.kind) {
     case 'locked':
-      return files.storeError(
+      return storeError(
         'another shoald uses this store',
-        dir,
+        where,
         'stop it first, or give this one its own --data-dir'
       )
     case 'full':
-      return files.storeError('no space left on the disk', dir, 'free some space')
+      return storeError('no space left on the disk', where, 'free some space')
     case 'disk':
     case 'damaged':
-      return files.storeError(`cannot open the store: ${fault.reason}`, dir)
+      return storeError(`cannot open the store: ${fault.reason}`, where)
   }
 }
 
+export type FoundMarker = Marker | 'missing' | 'damaged'
+
+export async function readMarker(medium: Medium): Promise<FoundMarker> {
+  const text = await medium.readMarker()
+  return text === undefined ? 'missing' : decodeMarker(text)
+}
+
 /** Opens it again in this process, with every check. Throws where it is not what it was. */
-export async function openAgain(options: LevelStoreOptions): Promise<Opened> {
-  const { dir } = options
-  const database = await openDatabase(join(dir, files.DATABASE), false)
-  if (!(database instanceof Level)) throw openError(dir, database)
+export async function openAgain({ medium }: StoreOptions): Promise<Opened> {
+  const database = await medium.openDatabase(false)
+  if (isFault(database)) throw openError(medium.where, database)
   const found = await inspect(database)
   const { inventory, meta } = found
-  const reason = found.damage ?? lossOf(dir, await files.readMarker(dir), found)
+  const reason = found.damage ?? lossOf(medium, await readMarker(medium), found)
   if (reason === undefined)
     return { database, inventory, sequence: meta?.sequence ?? 0, salvaged: 0 }
   await database.close()
   // The next start sets it aside and takes over what is sound.
-  throw files.storeError(`the store lost something: ${reason}`, dir)
+  throw storeError(`the store lost something: ${reason}`, medium.where)
 }
 
 /** Opens what was made before and checks all of it; sets it aside when something is lost. */
-export async function reopen(
-  options: LevelStoreOptions,
-  marker: files.Marker | 'missing' | 'damaged'
-): Promise<Opened> {
-  const { dir } = options
-  const path = join(dir, files.DATABASE)
-  const unfinished = marker === 'missing' && !existsSync(join(dir, files.ANCHOR))
-  let database = await openDatabase(path, false)
-  if (!(database instanceof Level) && database.kind === 'full' && (await files.dropBallast(dir))) {
-    database = await openDatabase(path, false)
+export async function reopen(options: StoreOptions, marker: FoundMarker): Promise<Opened> {
+  const { medium } = options
+  const unfinished = marker === 'missing' && !medium.hasAnchor()
+  let database = await medium.openDatabase(false)
+  if (isFault(database) && database.kind === 'full' && (await medium.dropBallast())) {
+    database = await medium.openDatabase(false)
   }
-  if (!(database instanceof Level)) {
-    if (database.kind !== 'damaged') throw openError(dir, database)
-    const aside = await files.quarantine(dir)
+  if (isFault(database)) {
+    if (database.kind !== 'damaged') throw openError(medium.where, database)
+    const aside = await medium.quarantine()
     // Killed while it was made, before anything could be written to it: nothing is lost.
     if (unfinished) return await create(options, [])
-    const found = await salvage(join(aside, files.DATABASE), scratchOf(dir))
+    const found = await medium.salvage(aside)
     return await create(options, found, `the database does not open: ${database.reason}`)
   }
   let found: Inspection
@@ -167,31 +155,26 @@ export async function reopen(
     await database.close()
     throw error
   }
-  const reason = found.damage ?? lossOf(dir, marker, found)
+  const reason = found.damage ?? lossOf(medium, marker, found)
   if (reason === undefined) {
     const { inventory, meta } = found
     return { database, inventory, sequence: meta?.sequence ?? 0, salvaged: 0 }
   }
   await database.close()
-  await files.quarantine(dir)
+  await medium.quarantine()
   const nothing = unfinished && found.records.length === 0 && found.meta === undefined
   return nothing ? await create(options, []) : await create(options, found.records, reason)
 }
 
 /** What the database itself cannot know: that its end is missing. */
-export function lossOf(
-  dir: string,
-  marker: files.Marker | 'missing' | 'damaged',
-  found: Inspection
-): string | undefined {
+function lossOf(medium: Medium, marker: FoundMarker, found: Inspection): string | undefined {
   if (marker === 'damaged') return 'its marker is damaged'
-  const path = join(dir, files.ANCHOR)
-  if (!existsSync(path)) return marker === 'missing' ? undefined : 'its anchor is gone'
-  const anchor = readAnchor(path)
+  if (!medium.hasAnchor()) return marker === 'missing' ? undefined : 'its anchor is gone'
+  const anchor = readAnchor(medium.readAnchor())
   if (anchor === undefined) return 'its anchor is damaged'
   const sequence = found.meta?.sequence ?? 0
   if (anchor.synced > sequence) return `synced batches are gone: ${sequence} of ${anchor.synced}`
-  const sameBoot = anchor.hostBoot === readHostBoot()
+  const sameBoot = anchor.hostBoot === medium.hostBoot()
   if (sameBoot && anchor.written > sequence) {
     return `batches are gone: ${sequence} of ${anchor.written}`
   }

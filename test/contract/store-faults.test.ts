@@ -8,9 +8,10 @@ import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { equal, is, match, ok } from 'uvu/assert'
+import { onDisk } from '../../node/store/files.ts'
 import { LevelStore } from '../../node/store/level-store.ts'
 import { openPatiently } from '../../node/store/open-patiently.ts'
-import type { LevelStoreOptions } from '../../node/store/opening.ts'
+import type { StoreOptions } from '../../node/store/opening.ts'
 import { StoreFailure } from '../../node/store/store.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
@@ -48,7 +49,7 @@ test('a writer killed in the middle: all it acknowledged is there, and no alarm'
   for (const count of [40, 537]) {
     const last = await killAfter(dir, count, context.signal)
     ok(last >= count - 1)
-    const store = await LevelStore.open({ dir, node: 'n', mesh: 'm', ballastBytes: 0 })
+    const store = await LevelStore.open({ ...onDisk(dir), node: 'n', mesh: 'm', ballastBytes: 0 })
     is(store.amnesiac, undefined)
     const records = await store.read('own/n/')
     ok(records.length >= last + 1, `${records.length} of ${last + 1}`)
@@ -62,7 +63,7 @@ test('a writer killed in the middle: all it acknowledged is there, and no alarm'
 
 /** A small file system of its own, and the store on it with all but 3 MiB taken. */
 async function fullDisk(context: TestContext): Promise<{
-  readonly options: LevelStoreOptions
+  readonly options: StoreOptions
   readonly filler: string
   readonly told: (string | undefined)[]
 }> {
@@ -74,7 +75,7 @@ async function fullDisk(context: TestContext): Promise<{
   const told: (string | undefined)[] = []
   const onTrouble = (trouble: string | undefined): void => void told.push(trouble)
   return {
-    options: { dir, node: 'n', mesh: 'm', ballastBytes: 12 * 1024 * 1024, onTrouble },
+    options: { ...onDisk(dir), node: 'n', mesh: 'm', ballastBytes: 12 * 1024 * 1024, onTrouble },
     filler: join(mount, 'filler'),
     told
   }
@@ -112,15 +113,15 @@ test(
   async context => {
     const { options, filler, told } = await fullDisk(context)
     const store = await LevelStore.open(options)
-    ok(existsSync(join(options.dir, 'ballast')))
+    ok(existsSync(join(options.medium.where, 'ballast')))
     fill(filler, 3 * 1024 * 1024)
-    const { acknowledged, hanging } = await writeUntilFull(store, options.dir)
+    const { acknowledged, hanging } = await writeUntilFull(store, options.medium.where)
     match(store.trouble ?? '', /^no space left on the disk of \S+ \(\d+ KiB free\)/)
     const later = store.write([{ key: 'own/n/later', value: Uint8Array.of(1) }], true)
     await rm(filler)
     await Promise.all([hanging, later])
     is(store.trouble, undefined)
-    ok(existsSync(join(options.dir, 'ballast')), 'the ballast is back')
+    ok(existsSync(join(options.medium.where, 'ballast')), 'the ballast is back')
     match(told[0] ?? '', /no space left/)
     is(told.at(-1), undefined)
     equal((await store.read('own/n/')).length, acknowledged + 2)
@@ -139,7 +140,7 @@ test(
     const { options, filler } = await fullDisk(context)
     const store = await LevelStore.open(options)
     fill(filler, 3 * 1024 * 1024)
-    const { acknowledged, hanging } = await writeUntilFull(store, options.dir)
+    const { acknowledged, hanging } = await writeUntilFull(store, options.medium.where)
     const [failure] = await Promise.all([hanging.catch((error: unknown) => error), store.close()])
     ok(failure instanceof StoreFailure)
     equal([failure.code, failure.mustExit], ['UNKNOWN_OUTCOME', true])

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { equal, is, ok } from 'uvu/assert'
+import { onDisk } from '../../node/store/files.ts'
 import { LevelStore } from '../../node/store/level-store.ts'
 import { MemoryStore } from '../../node/store/memory-store.ts'
 import { AMNESIA_KEY, type Store } from '../../node/store/store.ts'
@@ -25,7 +26,8 @@ async function level(context: TestContext): Promise<Store> {
   const dir = await mkdtemp(join(tmpdir(), 'shoal-store-'))
   context.cleanup(() => rm(dir, { recursive: true, force: true }))
   const store = await LevelStore.open({
-    ...{ dir: join(dir, 'store'), node: 'n', mesh: 'm', ballastBytes: 0 }
+    ...onDisk(join(dir, 'store')),
+    ...{ node: 'n', mesh: 'm', ballastBytes: 0 }
   })
   context.cleanup(() => store.close())
   return store

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { equal, is, match, ok } from 'uvu/assert'
+import { onDisk } from '../../node/store/files.ts'
 import { LevelStore } from '../../node/store/level-store.ts'
 import { AMNESIA_KEY } from '../../node/store/store.ts'
 import { ShoalError } from '../../src/errors.ts'
@@ -25,7 +26,7 @@ async function makeDir(context: TestContext): Promise<string> {
 }
 
 function open(dir: string, ballastBytes = 0): Promise<LevelStore> {
-  return LevelStore.open({ dir, node: 'node-a', mesh: 'mesh-a', ballastBytes })
+  return LevelStore.open({ ...onDisk(dir), node: 'node-a', mesh: 'mesh-a', ballastBytes })
 }
 
 async function faultOf(opening: Promise<LevelStore>): Promise<ShoalError> {
@@ -240,7 +241,7 @@ test('a store of another node, another mesh or a newer shoald is refused and lef
   const dir = await makeDir(context)
   await fill(dir)
   const before = readdirSync(join(dir, 'db')).sort()
-  const other = { dir, ballastBytes: 0 }
+  const other = { ...onDisk(dir), ballastBytes: 0 }
   const foreign = await faultOf(LevelStore.open({ ...other, node: 'node-b', mesh: 'mesh-a' }))
   match(foreign.message, /belongs to node node-a, not to node-b/)
   const mesh = await faultOf(LevelStore.open({ ...other, node: 'node-a', mesh: 'mesh-b' }))
