@@ -24,6 +24,7 @@ import { Writes } from './backend/writes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Membership, nodeInfo, settleMembership } from './config.ts'
 import { eventRow } from './events.ts'
+import { failpoint } from './failpoints.ts'
 import { STORE_DIR } from './identity.ts'
 import { Joining } from './joining.ts'
 import { keepOptions } from './kept.ts'
@@ -202,7 +203,7 @@ export class Daemon {
         onReply: (operation, answer) => this.#writes.replied(operation, answer),
         onLink: event => this.#joining.link(event),
         onFatal: error => this.#fatal(error),
-        onPoint: () => undefined
+        onPoint: failpoint(process.env)
       }
     )
     const { agent, executor } = this.#node
