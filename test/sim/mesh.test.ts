@@ -2,13 +2,13 @@ import { equal, ok } from 'uvu/assert'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { DATA_VOLUME, spec } from '../helpers/agent.ts'
 import { suite } from '../helpers/suite.ts'
-import { World } from './world.ts'
+import { World } from './world/world.ts'
 
 const test = suite('simulated mesh', { timeoutMs: 60_000 })
 const SIZES = [1, 2, 3, 4, 20]
 
 function ids(world: World): string[] {
-  return [...world.nodes.keys()]
+  return [...world.hosts.keys()]
 }
 
 async function mesh(nodes: number, seed = 1): Promise<World> {
@@ -52,7 +52,7 @@ for (const nodes of SIZES) {
     await world.run(3_000)
     const victim = world.running('web').at(-1)?.node ?? ''
     const rest = ids(world).filter(id => id !== victim)
-    world.node(victim).kill(true)
+    world.host(victim).kill(true)
     const tookMs = await world.until('8 elsewhere', 8_000, () => exact(world, 8, rest))
     ok(tookMs <= 6_500, `${tookMs} ms`)
   })
@@ -103,13 +103,13 @@ test('a daemon that is back within the restart grace finds nothing moved or rest
   await world.until('6 running', 5_000, () => exact(world, 6, ids(world)))
   await world.run(3_000)
   const instances = (): string[] =>
-    [...world.nodes.values()].flatMap(node =>
+    [...world.hosts.values()].flatMap(node =>
       [...node.engine.entries.values()].map(entry => `${entry.id} ${entry.run} ${entry.state}`)
     )
   const before = instances()
-  world.node('n1').kill(false)
+  world.host('n1').kill(false)
   await world.run(1_000)
-  world.node('n1').start([])
+  world.host('n1').start([])
   await world.run(20_000)
   equal(instances(), before)
 })
@@ -120,10 +120,10 @@ test('a daemon that is back after the takeover keeps its older copies, the surpl
   await world.until('6 running', 5_000, () => exact(world, 6, ids(world)))
   await world.run(20_000)
   const before = world.running('web')
-  world.node('n1').kill(false)
+  world.host('n1').kill(false)
   await world.until('copies elsewhere', 8_000, () => world.running('web').length > 6)
   await world.run(1_000)
-  world.node('n1').start([])
+  world.host('n1').start([])
   await world.until('surplus gone', 12_000, () => exact(world, 6, ids(world)))
   equal(world.running('web'), before)
 })
@@ -133,7 +133,7 @@ test('three of four hosts die in the same second: the last runs all and takes a 
   await deploy(world, 'n0', { replicas: 4 })
   await world.until('4 running', 5_000, () => exact(world, 4, ids(world)))
   await world.run(3_000)
-  for (const id of ['n1', 'n2', 'n3']) world.node(id).kill(true)
+  for (const id of ['n1', 'n2', 'n3']) world.host(id).kill(true)
   await world.until('all on the last', 20_000, () => exact(world, 4, ['n0']))
   const workloads = [spec({ name: 'late', replicas: 2 })]
   const answer = await world.submit('n0', {
@@ -176,7 +176,7 @@ test('local data waits for its node, and is released only by abandoning it', asy
   await world.run(2_000)
   const home = world.running('web')[0]?.node ?? ''
   const rest = ids(world).filter(id => id !== home)
-  world.node(home).kill(true)
+  world.host(home).kill(true)
   await world.run(30_000)
   equal(world.running('web'), [])
   const at = rest[0] ?? ''
@@ -193,13 +193,13 @@ test('data that was given up is not started again by the host that returns with 
   await world.run(2_000)
   const home = world.running('web')[0]?.node ?? ''
   const rest = ids(world).filter(id => id !== home)
-  world.node(home).kill(true)
+  world.host(home).kill(true)
   await world.run(10_000)
   const abandon = { kind: 'abandon', volume: 'data', project: undefined, slot: undefined } as const
   ok((await world.submit(rest[0] ?? '', abandon)).ok)
   await world.until('elsewhere', 5_000, () => exact(world, 1, rest))
   await world.run(2_000)
-  world.node(home).start([])
+  world.host(home).start([])
   await world.until('one view', 5_000, () => world.agree(ids(world)))
   for (let step = 0; step < 500; step++) {
     await world.run(20)
@@ -212,12 +212,12 @@ test('a host that returns with ended copies starts none that runs elsewhere by n
   await deploy(world, 'n0', { replicas: 6 })
   await world.until('6 running', 5_000, () => exact(world, 6, ids(world)))
   await world.run(2_000)
-  world.node('n2').kill(true)
+  world.host('n2').kill(true)
   await world.until('all elsewhere', 8_000, () => exact(world, 6, ['n0', 'n1']))
   await deploy(world, 'n0', { replicas: 6, env: { VERSION: '2' } })
   await world.run(15_000)
   const before = world.running('web')
-  world.node('n2').start([])
+  world.host('n2').start([])
   for (let step = 0; step < 400; step++) {
     await world.run(20)
     equal(world.running('web'), before)
@@ -229,13 +229,13 @@ test('a removed workload stops everywhere, also where its owner was away', async
   await deploy(world, 'n0', { replicas: 6 })
   await world.until('6 running', 5_000, () => exact(world, 6, ids(world)))
   await world.run(2_000)
-  world.node('n2').kill(false)
+  world.host('n2').kill(false)
   await world.run(4_000)
   const answer = await world.submit('n0', { kind: 'remove', project: 'demo', name: 'web' })
   ok(answer.ok, JSON.stringify(answer))
   await world.run(3_000)
   ok(world.running('web').length > 0, 'the daemon-less host still runs its copies')
-  world.node('n2').start([])
+  world.host('n2').start([])
   await world.until('none left', 10_000, () => world.running('web').length === 0)
 })
 
@@ -246,7 +246,7 @@ test('a changed template reaches every slot, one at a time', async () => {
   await world.run(3_000)
   await deploy(world, 'n1', { replicas: 4, env: { VERSION: '2' } })
   const fresh = (): number =>
-    [...world.nodes.values()].flatMap(node =>
+    [...world.hosts.values()].flatMap(node =>
       [...node.engine.entries.values()].filter(
         entry => entry.spec.env['VERSION'] === '2' && entry.state === 'running'
       )

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { spec } from '../helpers/agent.ts'
-import { World } from './world.ts'
+import { World } from './world/world.ts'
 
 const { values } = parseArgs({
   options: {
@@ -18,17 +18,17 @@ const { values } = parseArgs({
 
 const world = new World({ seed: Number(values.seed) })
 world.grow(Number(values.nodes))
-await world.until('one view', 10_000, () => world.agree([...world.nodes.keys()]))
+await world.until('one view', 10_000, () => world.agree([...world.hosts.keys()]))
 const workloads = [spec({ replicas: 6 }), spec({ name: 'api', replicas: 3 })]
 await world.submit('n0', { kind: 'apply', project: 'demo', workloads, prune: false })
 
 for (let step = 0; step < Number(values.steps); step++) {
   await world.run(1_000 + world.random.int(6_000))
-  const ids = [...world.nodes.keys()]
-  const node = world.node(ids[world.random.int(ids.length)] ?? 'n0')
+  const ids = [...world.hosts.keys()]
+  const node = world.host(ids[world.random.int(ids.length)] ?? 'n0')
   switch (world.random.int(4)) {
     case 0:
-      if (node.isUp()) node.kill(world.random.int(2) === 0)
+      if (node.isUp) node.kill(world.random.int(2) === 0)
       break
     case 1: {
       const at = 1 + world.random.int(ids.length - 1)
@@ -39,12 +39,12 @@ for (let step = 0; step < Number(values.steps); step++) {
       world.heal()
       break
     case 3:
-      if (!node.isUp()) node.start([])
+      if (!node.isUp) node.start([])
   }
 }
 world.heal()
-for (const node of world.nodes.values()) if (!node.isUp()) node.start([])
-await world.until('one view', 30_000, () => world.agree([...world.nodes.keys()]))
+for (const node of world.hosts.values()) if (!node.isUp) node.start([])
+await world.until('one view', 30_000, () => world.agree([...world.hosts.keys()]))
 const whole = (name: string, replicas: number): boolean => {
   const running = world.running(name)
   return running.length === replicas && new Set(running.map(one => one.slot)).size === replicas

@@ -1,0 +1,182 @@
+/**
+ * One machine: its power, its clocks, its disk, its engine, and the daemon that runs on it or does
+ * not. What keeps a daemon running (systemd) is here as well: one that ends by itself is started
+ * again.
+ */
+import type { NodeId } from '../../../gossip/core/types.ts'
+import type { Agent } from '../../../node/agent/agent.ts'
+import type { AgentInput, SubmitAnswer } from '../../../node/agent/api.ts'
+import { MemoryEngine } from '../../../node/runtime/memory.ts'
+import type { Instance } from '../../../node/runtime/runtime.ts'
+import { ShoalError } from '../../../src/errors.ts'
+import { SimDisk } from './disk.ts'
+import { calmEngine, type EngineFaults } from './engine.ts'
+import { HostClock } from './host-clock.ts'
+import { SimProcess } from './process.ts'
+import type { SimTransport } from './transport.ts'
+import type { World } from './world.ts'
+
+const START_MS = 120
+/** As in our systemd unit. */
+const RESTART_MS = 1_000
+
+export class SimHost {
+  readonly id: string
+  readonly world: World
+  readonly clock: HostClock
+  readonly disk = new SimDisk()
+  readonly engine: MemoryEngine
+  readonly engineFaults: EngineFaults = calmEngine()
+  readonly zone: string
+  /** Of the data directory's key: another one after the directory was lost. */
+  identity: NodeId
+  address: string
+  loadPerCore = 0
+  isOn = true
+  process: SimProcess | undefined
+  /** Answers of all its lives. */
+  readonly replies = new Map<string, SubmitAnswer>()
+  /** Why the last life ended by itself. */
+  lastError: unknown
+  #boots = 0
+  #join: readonly string[] = []
+  #identities = 0
+
+  constructor(world: World, init: { readonly id: string; readonly zone: string }) {
+    this.world = world
+    this.id = init.id
+    this.zone = init.zone
+    this.identity = init.id
+    this.clock = new HostClock(world.clock)
+    this.engine = new MemoryEngine(
+      { clock: this.clock },
+      { behave: spec => world.behave(this, spec, START_MS) }
+    )
+    this.engine.subscribe(() => world.observe({ kind: 'engine', host: this }))
+    this.address = ''
+    this.moveTo(`/ip4/10.0.0.${init.id.slice(1)}/tcp/7970`)
+  }
+
+  get agent(): Agent | undefined {
+    return this.process?.agent
+  }
+
+  get transport(): SimTransport | undefined {
+    return this.process?.transport
+  }
+
+  get isUp(): boolean {
+    return this.process !== undefined
+  }
+
+  /** Another address, at once: what a DHCP server does to a machine. Its daemon starts again. */
+  moveTo(address: string): void {
+    if (this.address !== '') this.world.network.detach(this.address)
+    this.address = address
+    this.world.network.attach(address, this)
+  }
+
+  /** Starts the daemon, fresh or from what its disk holds. */
+  start(join: readonly string[] = this.#join): void {
+    if (this.process !== undefined) return
+    this.isOn = true
+    this.#join = join
+    this.#boots += 1
+    const { random } = this.world
+    this.world.trace(`${this.id} starts`)
+    this.process = new SimProcess(this, {
+      boot: random.hex(32),
+      join,
+      seed: random.int(2 ** 31)
+    })
+    this.world.observe({ kind: 'start', host: this })
+  }
+
+  /** kill -9 of the daemon; what its engine runs goes on, unless the host dies with it. */
+  kill(withHost: boolean): void {
+    this.world.trace(`${this.id} ${withHost ? 'loses power' : 'killed'}`)
+    this.#end(withHost)
+  }
+
+  /** A crash at a named point; somebody starts it again. */
+  crashed(where: string): void {
+    this.world.trace(`${this.id} killed ${where}`)
+    this.#end(false)
+    this.#startSoon()
+  }
+
+  /** The daemon ended by itself, with an error. */
+  ended(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    this.lastError = error
+    this.world.trace(`${this.id} ends: ${text}`)
+    this.world.observe({ kind: 'ended', host: this, error })
+    this.#end(false)
+    // The one error that no restart mends (`RestartPreventExitStatus` of our unit).
+    if (!(error instanceof ShoalError && error.code === 'CLONE')) this.#startSoon()
+  }
+
+  input(input: AgentInput): void {
+    this.process?.input(input)
+  }
+
+  pause(): void {
+    this.world.trace(`${this.id} paused`)
+    this.process?.pause()
+  }
+
+  resume(): void {
+    this.world.trace(`${this.id} goes on`)
+    this.process?.resume()
+  }
+
+  /** The whole machine sleeps; only wall clocks know. */
+  suspend(): void {
+    this.world.trace(`${this.id} suspended`)
+    this.process?.pause()
+    this.clock.suspend()
+    this.isOn = false
+  }
+
+  wake(): void {
+    this.world.trace(`${this.id} wakes`)
+    this.isOn = true
+    this.clock.wake()
+    this.process?.resume()
+  }
+
+  /** The data directory is gone: the next start is that of a new member. */
+  wipe(): void {
+    this.disk.wipe()
+    this.#identities += 1
+    this.identity = `${this.id}.${this.#identities}`
+  }
+
+  instances(): { readonly slot: number; readonly workload: string; readonly state: string }[] {
+    return [...this.engine.entries.values()].map(({ mark, state }) => ({
+      slot: mark.slot,
+      workload: mark.workload,
+      state: state satisfies Instance['state']
+    }))
+  }
+
+  #startSoon(): void {
+    const boots = this.#boots
+    this.world.clock.schedule(RESTART_MS, () => {
+      if (this.isOn && this.#boots === boots) this.start()
+    })
+  }
+
+  #end(withHost: boolean): void {
+    const ended = this.process
+    this.process = undefined
+    if (withHost) {
+      this.isOn = false
+      // As on a real host: ended containers are still there when the engine comes back.
+      this.engine.crash()
+    }
+    ended?.kill()
+    if (withHost) this.disk.losePower(this.world.random)
+    this.world.observe({ kind: 'stop', host: this, withHost })
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * One life of a daemon on a host: the daemon's own `LiveNode`, store and order of start, between a
+ * clock, a network, a disk and an engine that are not real. Executes; decides nothing.
+ */
+import { encode } from '../../../gossip/codec.ts'
+import { SeededRandom } from '../../../gossip/core/random.ts'
+import { type Sealer, Signed } from '../../../gossip/core/signed.ts'
+import type { NodeId } from '../../../gossip/core/types.ts'
+import type { PeerHello } from '../../../gossip/libp2p/types.ts'
+import type { Agent } from '../../../node/agent/agent.ts'
+import type { AgentEvent, AgentInput, SubmitAnswer } from '../../../node/agent/api.ts'
+import { PLACEMENT_VERSION } from '../../../node/agent/placing.ts'
+import type { NodeInfo } from '../../../node/agent/records.ts'
+import type { Clock } from '../../../node/clock.ts'
+import { LiveNode } from '../../../node/live-node.ts'
+import type { Point } from '../../../node/points.ts'
+import { Storage } from '../../../node/storage.ts'
+import { ShoalError } from '../../../src/errors.ts'
+import type { WorkloadSpec } from '../../../src/spec/workload.ts'
+import { SimRuntime } from './engine.ts'
+import type { SimHost } from './host.ts'
+import { type SimMedium, simMedium } from './medium.ts'
+import { silentLog } from './silent-log.ts'
+import { SimTransport } from './transport.ts'
+
+export const SIM_MESH = '5ea0'.repeat(8)
+const PROTOCOL_VERSION = 1
+
+export interface SimProcessInit {
+  readonly boot: string
+  readonly join: readonly string[]
+  readonly seed: number
+}
+
+export class SimProcess {
+  readonly self: NodeId
+  readonly boot: string
+  readonly replies = new Map<string, SubmitAnswer>()
+  readonly transport: SimTransport
+  readonly node: LiveNode
+  /** Ends the process at the n-th passing of a point. */
+  crashAt: { readonly point: Point; left: number } | undefined
+  readonly #host: SimHost
+  readonly #abort = new AbortController()
+  readonly #medium: SimMedium
+  readonly #storage: Storage
+  #waiting: { readonly isTimer: boolean; readonly task: () => void }[] = []
+  #isPaused = false
+  /** The event loop gets the processor only every so many ms; 0: at once. */
+  #starvedMs = 0
+  #isLive = true
+  #isDraining = false
+
+  constructor(host: SimHost, init: SimProcessInit) {
+    const { world, clock: hostClock, disk, engine } = host
+    const random = new SeededRandom(init.seed)
+    this.#host = host
+    this.self = host.identity
+    this.boot = init.boot
+    const enter = (task: () => void): void => this.enter(task)
+    const isLive = (): boolean => this.#isLive
+    const clock: Clock = {
+      nowMs: () => hostClock.nowMs(),
+      wallMs: () => hostClock.wallMs(),
+      schedule: (afterMs, task) => hostClock.schedule(afterMs, () => this.enter(task, true))
+    }
+    const transportParts = { network: world.network, host, enter, isLive }
+    this.transport = new SimTransport({ ...transportParts, hello: () => this.#hello() }, this.self)
+    this.#medium = simMedium({ clock: world.clock, disk, random: world.random, enter }, host.id)
+    this.#storage = new Storage(
+      { log: silentLog, onResume: () => this.node.resume() },
+      { medium: this.#medium, clock, node: this.self, mesh: SIM_MESH }
+    )
+    const runtime = new SimRuntime(
+      {
+        clock: world.clock,
+        engine,
+        faults: host.engineFaults,
+        random: world.random,
+        enter,
+        isLive
+      },
+      { mesh: SIM_MESH, node: this.self }
+    )
+    this.node = new LiveNode(
+      {
+        random,
+        sealer: keyless(this.self),
+        readSpec: trusted,
+        runtimes: new Map([['memory', runtime]]),
+        absent: new Set(),
+        loadPerCore: () => host.loadPerCore,
+        clock,
+        log: silentLog
+      },
+      {
+        mesh: SIM_MESH,
+        preset: world.preset,
+        boot: init.boot,
+        info: simInfo(host),
+        onEvent: event => this.#event(event),
+        onReply: (operation, answer) => this.#reply(operation, answer),
+        onLink: () => {
+          disk.isMember = true
+        },
+        onFatal: error => this.#fatal(error),
+        onPoint: point => this.#point(point)
+      }
+    )
+    this.#begin(init.join).catch((error: unknown) => this.#fatal(error))
+  }
+
+  get agent(): Agent {
+    return this.node.agent
+  }
+
+  get isLive(): boolean {
+    return this.#isLive
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Why it cannot write; undefined when it can. */
+  get trouble(): string | undefined {
+    return this.#storage.trouble
+  }
+
+  input(input: AgentInput): void {
+    this.enter(() => this.node.input(input))
+  }
+
+  /** Runs a task in the event loop: now, or when the process runs again. */
+  enter(task: () => void, isTimer = false): void {
+    if (!this.#isLive) return
+    if (!this.#isPaused && this.#starvedMs === 0) return task()
+    this.#waiting.push({ isTimer, task })
+    if (this.#isPaused || this.#isDraining) return
+    this.#isDraining = true
+    this.#host.world.clock.schedule(this.#starvedMs, () => this.#drain())
+  }
+
+  /** SIGSTOP. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#isPaused = false
+    this.#drain()
+  }
+
+  starve(everyMs: number): void {
+    this.#starvedMs = everyMs
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    if (!this.#isLive) return
+    this.#isLive = false
+    this.#waiting = []
+    this.#medium.died()
+    this.transport.died()
+    this.#abort.abort()
+    void this.node.stop()
+  }
+
+  async #begin(join: readonly string[]): Promise<void> {
+    const { signal } = this.#abort
+    const { disk, address } = this.#host
+    await this.#storage.open({ member: disk.isMember })
+    const store = await this.#storage.opened(signal)
+    if (join.length === 0) disk.isMember = true
+    const listen = async (): Promise<readonly string[]> => {
+      this.transport.isListening = this.#isLive
+      return [address]
+    }
+    const around = { store, transport: this.transport, listen }
+    await this.node.start(around, disk.isMember ? [] : join, signal)
+  }
+
+  /** Timers that are overdue run before the sockets are read, as in libuv. */
+  #drain(): void {
+    this.#isDraining = false
+    if (!this.#isLive || this.#isPaused) return
+    const waiting = this.#waiting.splice(0)
+    for (const { isTimer, task } of waiting) if (isTimer) task()
+    for (const { isTimer, task } of waiting) if (!isTimer) task()
+  }
+
+  #hello(): PeerHello {
+    return {
+      boot: this.boot,
+      incarnation: this.agent.membership.self().incarnation,
+      name: this.#host.id,
+      addresses: [this.#host.address],
+      placementVersion: PLACEMENT_VERSION,
+      version: PROTOCOL_VERSION
+    }
+  }
+
+  #reply(operation: string, answer: SubmitAnswer): void {
+    if (!this.#isLive) return
+    this.replies.set(operation, answer)
+    this.#host.world.observe({ kind: 'reply', host: this.#host, operation, answer })
+  }
+
+  #event(event: AgentEvent): void {
+    if (!this.#isLive) return
+    const { world } = this.#host
+    world.observe({ kind: 'event', host: this.#host, event })
+    // As the daemon does: the core has decided which of two clones goes.
+    const isClone = event.kind === 'member' && event.event.kind === 'clone'
+    if (isClone && event.event.yield) {
+      this.#fatal(new ShoalError('CLONE', `${this.self} runs elsewhere`))
+    }
+  }
+
+  #point(point: Point): void {
+    if (!this.#isLive) return
+    const { world } = this.#host
+    world.points.set(point, (world.points.get(point) ?? 0) + 1)
+    if (this.crashAt?.point !== point) return
+    this.crashAt.left -= 1
+    if (this.crashAt.left > 0) return
+    this.crashAt = undefined
+    this.#host.crashed(`at ${point}`)
+  }
+
+  #fatal(error: unknown): void {
+    if (this.#isLive) this.#host.ended(error)
+  }
+}
+
+/** A signature that proves nothing: every simulated node is honest about who it is. */
+function keyless(self: NodeId): Sealer {
+  const none = new Uint8Array()
+  return { self, seal: body => new Signed(self, body, encode(body), none) }
+}
+
+/** The simulator's specs come from its own tests. */
+function trusted(value: unknown): WorkloadSpec {
+  return value as WorkloadSpec
+}
+
+function simInfo(host: SimHost): NodeInfo {
+  return {
+    name: host.id,
+    labels: {},
+    zone: host.zone,
+    cpuMillis: 4_000,
+    memoryMiB: 8_192,
+    os: 'linux',
+    arch: 'amd64',
+    runtimes: ['memory'],
+    draining: false,
+    version: 'sim'
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * A mesh of simulated hosts on one virtual clock. The same seed gives the same run: the hash of the
+ * trace proves it. Holds no rule of any protocol.
+ */
+import { createHash } from 'node:crypto'
+import type { MembershipPreset } from '../../../gossip/core/membership/config.ts'
+import { SeededRandom } from '../../../gossip/core/random.ts'
+import type { AgentEvent, Submission, SubmitAnswer } from '../../../node/agent/api.ts'
+import type { MemoryBehaviour } from '../../../node/runtime/memory.ts'
+import type { WorkloadSpec } from '../../../src/spec/workload.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+import { SimHost } from './host.ts'
+import { Network } from './network.ts'
+
+/** What somebody who sees everything can see happen. */
+export type Observation =
+  | { readonly kind: 'start'; readonly host: SimHost }
+  | { readonly kind: 'stop'; readonly host: SimHost; readonly withHost: boolean }
+  /** A daemon ended by itself. */
+  | { readonly kind: 'ended'; readonly host: SimHost; readonly error: unknown }
+  | { readonly kind: 'event'; readonly host: SimHost; readonly event: AgentEvent }
+  | {
+      readonly kind: 'reply'
+      readonly host: SimHost
+      readonly operation: string
+      readonly answer: SubmitAnswer
+    }
+  /** What an engine runs may have changed. */
+  | { readonly kind: 'engine'; readonly host: SimHost }
+
+export interface WorldInit {
+  readonly seed: number
+  readonly preset?: MembershipPreset
+  /** Messages as bytes, or by reference: faster, and the same trace. */
+  readonly wire?: 'bytes' | 'objects'
+}
+
+export type Watcher = (observation: Observation) => void
+
+export class World {
+  readonly clock = new VirtualClock()
+  readonly hosts = new Map<string, SimHost>()
+  readonly lines: string[] = []
+  readonly random: SeededRandom
+  readonly network: Network
+  readonly preset: MembershipPreset
+  readonly wire: 'bytes' | 'objects'
+  /** How often each point of `node/points.ts` was passed. */
+  readonly points = new Map<string, number>()
+  /** What a start of a container does; the fuzzer makes some fail. */
+  behave: (host: SimHost, spec: WorkloadSpec, startMs: number) => MemoryBehaviour = (
+    _,
+    __,
+    ms
+  ) => ({
+    startLatencyMs: ms
+  })
+  readonly #seed: number
+  readonly #hash = createHash('sha256')
+  readonly #watchers = new Set<Watcher>()
+  #operations = 0
+
+  constructor(init: WorldInit) {
+    this.#seed = init.seed
+    this.preset = init.preset ?? 'lan'
+    this.wire = init.wire ?? 'bytes'
+    this.random = new SeededRandom(init.seed)
+    this.network = new Network({ clock: this.clock, random: this.random })
+  }
+
+  /** Hash of everything that happened so far. */
+  traceHash(): string {
+    return this.#hash.copy().digest('hex').slice(0, 16)
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  observe(observation: Observation): void {
+    if (observation.kind === 'event') this.#traceEvent(observation.host, observation.event)
+    for (const watcher of this.#watchers) watcher(observation)
+  }
+
+  /** Adds hosts `n0`, `n1`, ... and starts them; all join by the first one's address. */
+  grow(count: number, zones = 1): SimHost[] {
+    const added: SimHost[] = []
+    for (let index = 0; index < count; index++) {
+      const first = this.hosts.values().next().value
+      const number = this.hosts.size
+      const zone = zones > 1 ? `z${number % zones}` : ''
+      const host = new SimHost(this, { id: `n${number}`, zone })
+      this.hosts.set(host.id, host)
+      host.start(first === undefined ? [] : [first.address])
+      added.push(host)
+    }
+    return added
+  }
+
+  host(id: string): SimHost {
+    const found = this.hosts.get(id)
+    if (found === undefined) throw new Error(`no host ${id}`)
+    return found
+  }
+
+  /** Cuts every path between two groups, both ways. */
+  partition(left: readonly string[], right: readonly string[]): void {
+    this.trace(`cut ${left} | ${right}`)
+    for (const a of left) {
+      for (const b of right) {
+        this.network.paths.cut(a, b)
+        this.network.paths.cut(b, a)
+      }
+    }
+  }
+
+  heal(): void {
+    this.trace('heal')
+    this.network.paths.heal()
+  }
+
+  /** Lets virtual time pass. Promises end before the next event: their order is that of events. */
+  async run(ms: number): Promise<void> {
+    const untilMs = this.clock.nowMs() + ms
+    while (this.clock.step(untilMs)) await settled()
+  }
+
+  /** Lets time pass until a condition holds; returns how long it took. Throws at the limit. */
+  async until(what: string, limitMs: number, condition: () => boolean): Promise<number> {
+    const startMs = this.clock.nowMs()
+    while (!condition()) {
+      if (this.clock.nowMs() - startMs >= limitMs) {
+        const last = this.lines.slice(-30).join('\n')
+        throw new Error(`seed ${this.#seed}: not ${what} within ${limitMs} ms\n${last}`)
+      }
+      await this.run(20)
+    }
+    return this.clock.nowMs() - startMs
+  }
+
+  /** Submits at a host and waits for its answer. */
+  async submit(id: string, submission: Submission): Promise<SubmitAnswer> {
+    this.#operations += 1
+    const operation = `op-${this.#operations}`
+    const process = this.host(id).process
+    if (process === undefined) throw new Error(`${id} does not run`)
+    const wallMs = this.clock.wallMs()
+    process.input({ kind: 'submit', operation, submission, waitMs: 2_000, wallMs })
+    await this.until(`${operation} answered`, 5_000, () => process.replies.has(operation))
+    return process.replies.get(operation) as SubmitAnswer
+  }
+
+  /** What the engines run, by the true state of the hosts and not by anybody's word. */
+  running(workload: string): readonly { readonly node: string; readonly slot: number }[] {
+    const found: { node: string; slot: number }[] = []
+    for (const host of this.hosts.values()) {
+      for (const entry of host.engine.entries.values()) {
+        if (entry.state !== 'running' || entry.mark.workload !== workload) continue
+        found.push({ node: host.id, slot: entry.mark.slot })
+      }
+    }
+    return found.sort((a, b) => a.slot - b.slot || (a.node < b.node ? -1 : 1))
+  }
+
+  /** True when every one of these daemons sees exactly them alive. */
+  agree(ids: readonly string[]): boolean {
+    const wanted = ids
+      .map(id => this.host(id).identity)
+      .sort()
+      .join()
+    return ids.every(id => {
+      const view = this.host(id).agent?.view
+      if (view === undefined) return false
+      const alive = [...view.members.values()].filter(member => member.state === 'alive')
+      return (
+        alive
+          .map(member => member.id)
+          .sort()
+          .join() === wanted
+      )
+    })
+  }
+
+  trace(line: string): void {
+    const text = `${Math.floor(this.clock.nowMs())} ${line}`
+    this.lines.push(text)
+    this.#hash.update(`${text}\n`)
+  }
+
+  #traceEvent(host: SimHost, event: AgentEvent): void {
+    if (event.kind === 'member' && event.event.kind === 'member') {
+      const { id, state, incarnation } = event.event.member
+      this.trace(`${host.id} sees ${id} ${state} ${incarnation}`)
+    } else if (event.kind === 'allocation') {
+      const { workload, slot, state, reason } = event
+      this.trace(`${host.id} ${workload}/${slot} ${state} ${reason}`)
+    } else if (event.kind === 'alarm') {
+      this.trace(`${host.id} ALARM ${event.event.key} ${event.event.reason}`)
+    }
+  }
+}
+
+/** Everything that promises still have to do is done. */
+function settled(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
