@@ -216,7 +216,7 @@ export class Daemon {
         name: this.#info.name,
         protocolVersions: PROTOCOL_VERSIONS,
         placementVersion: PLACEMENT_VERSION,
-        incarnation: () => agent.membership.self().incarnation,
+        incarnation: () => this.#node.incarnation,
         listen: options.listen,
         validate: message => readReplicationMessage(message) !== undefined
       }

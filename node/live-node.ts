@@ -91,6 +91,11 @@ export class LiveNode {
     return this.#share !== undefined
   }
 
+  /** For the hello: 0 in the moment between an open door and the first input. */
+  get incarnation(): number {
+    return this.takesPart ? this.agent.membership.self().incarnation : 0
+  }
+
   /** What it says of itself, or will. */
   get info(): NodeInfo {
     return this.#share?.info ?? this.#init.info

@@ -1,54 +1,58 @@
 /**
- * One seeded run: `node --import tsx test/sim/run.ts --seed N [--nodes N] [--log short]`.
- * Grows a mesh, deploys, then kills, cuts, heals and restarts as the seed says; ends with the
- * state of things and the hash of the trace.
+ * The fuzzer: `npm run sim -- [--seed N] [--runs N] [--nodes N] [--minutes N] [--log short]`.
+ * One seed replays to the same trace hash; many are summed up in the last line. Exit code 1 on a
+ * violation.
  */
 import { parseArgs } from 'node:util'
-import { spec } from '../helpers/agent.ts'
-import { World } from './world/world.ts'
+import { drawOptions } from './fuzz/options.ts'
+import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
-    nodes: { type: 'string', default: '4' },
-    steps: { type: 'string', default: '12' },
+    runs: { type: 'string', default: '1' },
+    nodes: { type: 'string' },
+    minutes: { type: 'string' },
     log: { type: 'string', default: 'none' }
   }
 })
 
-const world = new World({ seed: Number(values.seed) })
-world.grow(Number(values.nodes))
-await world.until('one view', 10_000, () => world.agree([...world.hosts.keys()]))
-const workloads = [spec({ replicas: 6 }), spec({ name: 'api', replicas: 3 })]
-await world.submit('n0', { kind: 'apply', project: 'demo', workloads, prune: false })
+const number = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text)
 
-for (let step = 0; step < Number(values.steps); step++) {
-  await world.run(1_000 + world.random.int(6_000))
-  const ids = [...world.hosts.keys()]
-  const node = world.host(ids[world.random.int(ids.length)] ?? 'n0')
-  switch (world.random.int(4)) {
-    case 0:
-      if (node.isUp) node.kill(world.random.int(2) === 0)
-      break
-    case 1: {
-      const at = 1 + world.random.int(ids.length - 1)
-      world.partition(ids.slice(0, at), ids.slice(at))
-      break
-    }
-    case 2:
-      world.heal()
-      break
-    case 3:
-      if (!node.isUp) node.start([])
+const startedMs = performance.now()
+const total = { runs: 0, simulatedMs: 0, crashes: 0, asked: 0, violations: 0 }
+const faults = new Map<string, number>()
+
+function note(result: SeedResult): void {
+  total.runs += 1
+  total.simulatedMs += result.simulatedMs
+  total.crashes += result.crashes
+  total.asked += result.asked
+  for (const [id, count] of result.faults) faults.set(id, (faults.get(id) ?? 0) + count)
+  if (values.log === 'short') process.stdout.write(`${result.lines.join('\n')}\n`)
+  const { seed, traceHash, violation, convergedMs } = result
+  if (violation !== undefined) {
+    total.violations += 1
+    process.stdout.write(`seed ${seed}: VIOLATION ${violation.message}\n`)
+  } else if (Number(values.runs) === 1) {
+    process.stdout.write(`seed ${seed}: converged after ${convergedMs} ms, trace ${traceHash}\n`)
   }
 }
-world.heal()
-for (const node of world.hosts.values()) if (!node.isUp) node.start([])
-await world.until('one view', 30_000, () => world.agree([...world.hosts.keys()]))
-const whole = (name: string, replicas: number): boolean => {
-  const running = world.running(name)
-  return running.length === replicas && new Set(running.map(one => one.slot)).size === replicas
+
+const first = Number(values.seed)
+for (let seed = first; seed < first + Number(values.runs); seed += 1) {
+  const wishes = { nodes: number(values.nodes), minutes: number(values.minutes) }
+  note(await runSeed(drawOptions(seed, wishes)))
 }
-await world.until('each slot once', 60_000, () => whole('web', 6) && whole('api', 3))
-if (values.log === 'short') process.stdout.write(`${world.lines.join('\n')}\n`)
-process.stdout.write(`seed ${values.seed}: ${world.clock.nowMs()} ms, trace ${world.traceHash()}\n`)
+
+const hours = total.simulatedMs / 3_600_000
+const speed = total.simulatedMs / (performance.now() - startedMs)
+const kinds = [...faults].sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1)))
+process.stdout.write(
+  `${total.runs} runs, ${hours.toFixed(1)} cluster-hours, ` +
+    `${kinds.reduce((sum, [, count]) => sum + count, 0)} faults ` +
+    `(${kinds.map(([id, count]) => `${id}:${count}`).join(' ')}), ${total.crashes} crashes, ` +
+    `${total.asked} requests, ${Math.round(speed)} x real time, ${total.violations} violations\n`
+)
+process.exit(total.violations > 0 ? 1 : 0)

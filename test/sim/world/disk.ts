@@ -54,6 +54,8 @@ export class SimDisk {
   failsNext = false
   /** One batch; a slow disk takes seconds. */
   latencyMs = 2
+  /** Keys of records that were synced, and not deleted since: what no reader may silently miss. */
+  readonly promised = new Set<string>()
   /** Of the host: a new one after each loss of power. */
   hostBoot = 1
   #table = new Map<string, Uint8Array>()
@@ -91,10 +93,22 @@ export class SimDisk {
 
   append(operations: readonly Operation[], sync: boolean): void {
     this.#log.push({ operations, synced: false })
-    if (sync) for (const entry of this.#log) entry.synced = true
+    for (const { type, key } of operations) if (type === 'del') this.promised.delete(key)
+    if (sync) this.#sync()
     if (this.#log.length <= LOG_MAX || !sync) return
     this.#table = fold(this.#table, this.#log)
     this.#log = []
+  }
+
+  #sync(): void {
+    for (const entry of this.#log) {
+      if (entry.synced) continue
+      entry.synced = true
+      for (const { type, key } of entry.operations) {
+        if (type === 'put') this.promised.add(key)
+        else this.promised.delete(key)
+      }
+    }
   }
 
   createAnchor(): void {
@@ -120,6 +134,7 @@ export class SimDisk {
     this.#log = []
     this.#unreadable = undefined
     this.#anchor = undefined
+    this.promised.clear()
   }
 
   /** The host loses power: of what was not synced a part is there, in order; the anchor may be old. */
@@ -127,7 +142,7 @@ export class SimDisk {
     const synced = this.#log.filter(entry => entry.synced).length
     const kept = synced + random.int(this.#log.length - synced + 1)
     this.#log = this.#log.slice(0, kept)
-    for (const entry of this.#log) entry.synced = true
+    this.#sync()
     // The page of the anchor was written back at any time since its last sync, or never.
     if (this.#anchor !== undefined && random.int(2) === 0) this.#anchor = this.#anchorSynced
     if (this.#anchor !== undefined && random.int(8) === 0) this.#tearAnchor(random)
@@ -208,6 +223,7 @@ export class SimDisk {
     this.#anchor = undefined
     this.#anchorSynced = undefined
     this.quarantined.length = 0
+    this.promised.clear()
   }
 
   /** `cp -a`: for a backup, or for a second host. */
@@ -231,6 +247,8 @@ export class SimDisk {
     this.exists = image.exists
     this.isMember = image.isMember
     this.#unreadable = undefined
+    this.promised.clear()
+    for (const key of fold(this.#table, this.#log).keys()) this.promised.add(key)
   }
 }
 

@@ -7,7 +7,6 @@ import type { NodeId } from '../../../gossip/core/types.ts'
 import type { Agent } from '../../../node/agent/agent.ts'
 import type { AgentInput, SubmitAnswer } from '../../../node/agent/api.ts'
 import { MemoryEngine } from '../../../node/runtime/memory.ts'
-import type { Instance } from '../../../node/runtime/runtime.ts'
 import { ShoalError } from '../../../src/errors.ts'
 import { SimDisk } from './disk.ts'
 import { calmEngine, type EngineFaults } from './engine.ts'
@@ -19,6 +18,9 @@ import type { World } from './world.ts'
 const START_MS = 120
 /** As in our systemd unit. */
 const RESTART_MS = 1_000
+/** As `node/daemon.ts` announces it. */
+const RESTARTING_MS = 30_000
+const GOODBYE_MS = 100
 
 export class SimHost {
   readonly id: string
@@ -50,11 +52,17 @@ export class SimHost {
     this.clock = new HostClock(world.clock)
     this.engine = new MemoryEngine(
       { clock: this.clock },
-      { behave: spec => world.behave(this, spec, START_MS) }
+      {
+        behave: spec => {
+          const broken = world.broken.get(this.id)
+          return broken?.workload === spec.name ? broken.behaviour : { startLatencyMs: START_MS }
+        }
+      }
     )
     this.engine.subscribe(() => world.observe({ kind: 'engine', host: this }))
     this.address = ''
-    this.moveTo(`/ip4/10.0.0.${init.id.slice(1)}/tcp/7970`)
+    const [, kind = '', number = ''] = /^(\D)(\d+)$/.exec(init.id) ?? []
+    this.moveTo(`/ip4/10.${kind === 'n' ? 0 : 9}.0.${number}/tcp/7970`)
   }
 
   get agent(): Agent | undefined {
@@ -145,19 +153,25 @@ export class SimHost {
     this.process?.resume()
   }
 
-  /** The data directory is gone: the next start is that of a new member. */
-  wipe(): void {
+  /** Its disk is replaced by an empty one: the next start is that of a new member. */
+  loseDisk(): void {
+    this.world.trace(`${this.id} loses its disk`)
     this.disk.wipe()
+    this.engine.entries.clear()
+    this.engine.volumes.clear()
     this.#identities += 1
     this.identity = `${this.id}.${this.#identities}`
+    this.world.observe({ kind: 'lost', host: this })
   }
 
-  instances(): { readonly slot: number; readonly workload: string; readonly state: string }[] {
-    return [...this.engine.entries.values()].map(({ mark, state }) => ({
-      slot: mark.slot,
-      workload: mark.workload,
-      state: state satisfies Instance['state']
-    }))
+  /** As `systemctl restart` does: announced, and the daemon ends. */
+  restartPlanned(): void {
+    this.world.trace(`${this.id} restarts as planned`)
+    this.input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTARTING_MS } })
+    const { process } = this
+    this.world.clock.schedule(GOODBYE_MS, () => {
+      if (this.process === process && this.isOn) this.#end(false)
+    })
   }
 
   #startSoon(): void {

@@ -110,8 +110,9 @@ export class SimProcess {
     this.#begin(init.join).catch((error: unknown) => this.#fatal(error))
   }
 
-  get agent(): Agent {
-    return this.node.agent
+  /** Undefined until it takes part. */
+  get agent(): Agent | undefined {
+    return this.node.takesPart ? this.node.agent : undefined
   }
 
   get isLive(): boolean {
@@ -172,6 +173,8 @@ export class SimProcess {
     const { disk, address } = this.#host
     await this.#storage.open({ member: disk.isMember })
     const store = await this.#storage.opened(signal)
+    const { amnesiac } = store
+    this.#host.world.observe({ kind: 'opened', host: this.#host, amnesiac })
     if (join.length === 0) disk.isMember = true
     const listen = async (): Promise<readonly string[]> => {
       this.transport.isListening = this.#isLive
@@ -193,7 +196,7 @@ export class SimProcess {
   #hello(): PeerHello {
     return {
       boot: this.boot,
-      incarnation: this.agent.membership.self().incarnation,
+      incarnation: this.node.incarnation,
       name: this.#host.id,
       addresses: [this.#host.address],
       placementVersion: PLACEMENT_VERSION,

@@ -7,7 +7,6 @@ import type { MembershipPreset } from '../../../gossip/core/membership/config.ts
 import { SeededRandom } from '../../../gossip/core/random.ts'
 import type { AgentEvent, Submission, SubmitAnswer } from '../../../node/agent/api.ts'
 import type { MemoryBehaviour } from '../../../node/runtime/memory.ts'
-import type { WorkloadSpec } from '../../../src/spec/workload.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 import { SimHost } from './host.ts'
 import { Network } from './network.ts'
@@ -16,6 +15,10 @@ import { Network } from './network.ts'
 export type Observation =
   | { readonly kind: 'start'; readonly host: SimHost }
   | { readonly kind: 'stop'; readonly host: SimHost; readonly withHost: boolean }
+  /** Its disk is empty now, and its identity another one. */
+  | { readonly kind: 'lost'; readonly host: SimHost }
+  /** The store was opened, and is trusted or not. */
+  | { readonly kind: 'opened'; readonly host: SimHost; readonly amnesiac: string | undefined }
   /** A daemon ended by itself. */
   | { readonly kind: 'ended'; readonly host: SimHost; readonly error: unknown }
   | { readonly kind: 'event'; readonly host: SimHost; readonly event: AgentEvent }
@@ -47,18 +50,16 @@ export class World {
   readonly wire: 'bytes' | 'objects'
   /** How often each point of `node/points.ts` was passed. */
   readonly points = new Map<string, number>()
-  /** What a start of a container does; the fuzzer makes some fail. */
-  behave: (host: SimHost, spec: WorkloadSpec, startMs: number) => MemoryBehaviour = (
-    _,
-    __,
-    ms
-  ) => ({
-    startLatencyMs: ms
-  })
+  /** Starts of one workload that go wrong on one host, by its id. */
+  readonly broken = new Map<
+    string,
+    { readonly workload: string; readonly behaviour: MemoryBehaviour }
+  >()
   readonly #seed: number
   readonly #hash = createHash('sha256')
   readonly #watchers = new Set<Watcher>()
   #operations = 0
+  #numbers = 0
 
   constructor(init: WorldInit) {
     this.#seed = init.seed
@@ -83,19 +84,28 @@ export class World {
     for (const watcher of this.#watchers) watcher(observation)
   }
 
+  nextNumber(): number {
+    return this.#numbers++
+  }
+
   /** Adds hosts `n0`, `n1`, ... and starts them; all join by the first one's address. */
   grow(count: number, zones = 1): SimHost[] {
     const added: SimHost[] = []
     for (let index = 0; index < count; index++) {
       const first = this.hosts.values().next().value
-      const number = this.hosts.size
-      const zone = zones > 1 ? `z${number % zones}` : ''
-      const host = new SimHost(this, { id: `n${number}`, zone })
-      this.hosts.set(host.id, host)
-      host.start(first === undefined ? [] : [first.address])
-      added.push(host)
+      added.push(this.add(first === undefined ? [] : [first.address], zones))
     }
     return added
+  }
+
+  /** One more host, which joins by these addresses. */
+  add(join: readonly string[], zones = 1): SimHost {
+    const number = this.nextNumber()
+    const zone = zones > 1 ? `z${number % zones}` : ''
+    const host = new SimHost(this, { id: `n${number}`, zone })
+    this.hosts.set(host.id, host)
+    host.start(join)
+    return host
   }
 
   host(id: string): SimHost {

@@ -1,0 +1,95 @@
+/** S14, S15, L1, L2, L6 and slot numbers: one answer everywhere, and the whole of it. */
+import type { SimHost } from '../world/host.ts'
+import { SIM_MESH } from '../world/process.ts'
+import { type Check, type Subject, violate } from './check.ts'
+
+/** S14: equal views give equal answers. */
+export function determinism(subject: Subject): Check {
+  const name = 'S14'
+  return {
+    name,
+    sample: () => {
+      const answers = new Map<string, { digest: string; id: string }>()
+      for (const { agent, id, identity } of subject.world.hosts.values()) {
+        const said = agent?.view.views.get(identity)
+        if (said === undefined) continue
+        const other = answers.get(said.viewHash)
+        if (other !== undefined && other.digest !== said.digest) {
+          violate(name, `${id} and ${other.id} share view ${said.viewHash} and differ`)
+        }
+        answers.set(said.viewHash, { digest: said.digest, id })
+      }
+    }
+  }
+}
+
+const TIMERS_MAX = 400
+const STARTS_MAX = 120
+const STARTS_WINDOW_MS = 60_000
+
+/** S15: nothing grows without end: timers, and starts of containers within a minute. */
+export function bounded(subject: Subject): Check {
+  const name = 'S15'
+  const runs = new Map<string, number>()
+  const starts = new Map<string, number[]>()
+  return {
+    name,
+    sample: () => {
+      const { clock, hosts } = subject.world
+      const limit = TIMERS_MAX * (hosts.size + 4)
+      if (clock.size > limit) violate(name, `${clock.size} timers of ${hosts.size} hosts wait`)
+    },
+    observe: observation => {
+      if (observation.kind !== 'engine') return
+      const nowMs = subject.world.clock.nowMs()
+      const { host } = observation
+      for (const { id, run, state, owner } of host.engine.entries.values()) {
+        const key = `${host.id} ${id}`
+        if (owner.mesh !== SIM_MESH || state !== 'running' || runs.get(key) === run) continue
+        runs.set(key, run)
+        const recent = (starts.get(host.id) ?? []).filter(ms => nowMs - ms < STARTS_WINDOW_MS)
+        recent.push(nowMs)
+        starts.set(host.id, recent)
+        if (recent.length > STARTS_MAX) violate(name, `${host.id} starts without end`)
+      }
+    }
+  }
+}
+
+/** Why the mesh is not as promised yet; undefined when it is. */
+export function whyNotConverged(subject: Subject, core: readonly SimHost[]): string | undefined {
+  const ids = core.map(host => host.identity).sort()
+  for (const host of core) {
+    const { agent } = host
+    if (agent === undefined) return `L6: ${host.id} is down`
+    if (!agent.ready) return `L6: ${host.id} is not ready${agent.amnesiac ? ' (amnesiac)' : ''}`
+    const alive = [...agent.view.members.values()].filter(member => member.state === 'alive')
+    const seen = alive.map(member => member.id).sort()
+    if (seen.join() !== ids.join()) return `L6: ${host.id} sees ${seen.join()}`
+  }
+  const digests = new Set(core.map(host => host.agent?.replica.digest()))
+  if (digests.size > 1) return `L1: ${digests.size} states`
+  return whyNotExact(subject, core)
+}
+
+/** L2, L4: each slot that can run runs once, with its number and in its present form. */
+function whyNotExact(_subject: Subject, core: readonly SimHost[]): string | undefined {
+  const view = core[0]?.agent?.view
+  if (view === undefined) return 'nobody is left'
+  for (const { uid, record } of view.workloads.values()) {
+    const { name, replicas, volumes } = record.spec
+    const found = core.flatMap(host =>
+      [...host.engine.entries.values()]
+        .filter(entry => entry.mark.uid === uid && entry.state === 'running')
+        .map(entry => ({ host: host.id, ...entry.mark }))
+    )
+    const slots = found.map(mark => mark.slot).sort((a, b) => a - b)
+    const text = found.map(mark => `${mark.slot}@${mark.host}`).join(' ')
+    if (new Set(slots).size < slots.length) return `L4: ${name} runs twice: ${text}`
+    if (slots.some(slot => slot >= replicas)) return `L2: ${name} has a slot too many: ${text}`
+    // Local data waits for its host, which may be gone for ever.
+    if (volumes.length > 0) continue
+    if (slots.length !== replicas) return `L2: ${name} runs ${slots.length} of ${replicas}: ${text}`
+  }
+  return undefined
+}

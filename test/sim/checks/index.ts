@@ -1,0 +1,26 @@
+/** Every promise that a run is held to. */
+import { bounded, determinism } from './agreement.ts'
+import type { Check, Subject } from './check.ts'
+import { noEmptyStart, noOrphan, nothingForeign, oneEachHost } from './instances.ts'
+import { incarnations, noHealthyDeath, obituaries } from './members.ts'
+import { durableAcks, neverGuess, noLostEdit, noResurrection } from './state.ts'
+
+const CHECKS: readonly ((subject: Subject) => Check)[] = [
+  durableAcks,
+  noLostEdit,
+  noResurrection,
+  neverGuess,
+  oneEachHost,
+  nothingForeign,
+  noOrphan,
+  noEmptyStart,
+  incarnations,
+  obituaries,
+  noHealthyDeath,
+  determinism,
+  bounded
+]
+
+export function allChecks(subject: Subject): Check[] {
+  return CHECKS.map(make => make(subject))
+}

@@ -1,0 +1,102 @@
+/** S7, S8, S9, and data: what may run on a host, seen in its engine. */
+
+import type { SimHost } from '../world/host.ts'
+import { SIM_MESH } from '../world/process.ts'
+import { type Check, type Subject, violate } from './check.ts'
+
+/** S7: on one host never two instances of one slot. */
+export function oneEachHost(_subject: Subject): Check {
+  const name = 'S7'
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind !== 'engine') return
+      const { host } = observation
+      const seen = new Set<string>()
+      for (const { mark, owner, state } of host.engine.entries.values()) {
+        if (owner.mesh !== SIM_MESH || state !== 'running') continue
+        const slot = `${mark.uid}/${mark.slot}`
+        if (seen.has(slot)) violate(name, `${host.id} runs ${mark.workload}/${mark.slot} twice`)
+        seen.add(slot)
+      }
+    }
+  }
+}
+
+/** S8: what is not ours is not touched. */
+export function nothingForeign(subject: Subject): Check {
+  const name = 'S8'
+  const decoys = new Map<string, { host: SimHost; state: string }>()
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind === 'stop' && observation.withHost) {
+        for (const [key, { host }] of decoys) if (host === observation.host) decoys.delete(key)
+      }
+      if (observation.kind === 'lost') {
+        for (const [key, { host }] of decoys) if (host === observation.host) decoys.delete(key)
+      }
+    },
+    sample: () => {
+      for (const [key, { host, state }] of decoys) {
+        const id = key.slice(host.id.length + 1)
+        const now = host.engine.entries.get(id)?.state ?? 'removed'
+        if (now !== state) violate(name, `${host.id}: a stranger's ${id} is ${now}`)
+      }
+      for (const host of subject.world.hosts.values()) {
+        for (const { id, owner, state } of host.engine.entries.values()) {
+          if (owner.mesh === SIM_MESH || state !== 'running') continue
+          decoys.set(`${host.id} ${id}`, { host, state })
+        }
+      }
+    }
+  }
+}
+
+/** S9: what carries our labels belongs to a workload, and to a claim of its host. */
+export function noOrphan(subject: Subject): Check {
+  const name = 'S9'
+  return {
+    name,
+    finish: core => {
+      for (const host of core) {
+        for (const { mark, owner } of host.engine.entries.values()) {
+          if (owner.mesh !== SIM_MESH || owner.node !== host.identity) continue
+          const claim = host.agent?.view.claim(mark.uid, mark.slot, host.identity)
+          if (claim === undefined) {
+            const what = `${mark.workload}/${mark.slot}`
+            violate(name, `${host.id} has ${what} without a claim (${subject.world.clock.nowMs()})`)
+          }
+        }
+      }
+    }
+  }
+}
+
+/** `protocols.md` 4, Data: nothing starts on silently empty data. */
+export function noEmptyStart(subject: Subject): Check {
+  const name = 'data'
+  /** `project/volume` -> the hosts that ever had it. */
+  const homes = new Map<string, Set<string>>()
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind !== 'engine') return
+      const { host } = observation
+      for (const { mark, spec, state } of host.engine.entries.values()) {
+        if (state !== 'running') continue
+        for (const volume of spec.volumes) {
+          if (volume.kind !== 'volume' || volume.shared) continue
+          const key = `${mark.uid}/${volume.name}`
+          const known = homes.get(key) ?? new Set()
+          if (known.size > 0 && !known.has(host.id)) {
+            const first = [...known].join()
+            violate(name, `${host.id} starts ${mark.workload} on empty data; it is on ${first}`)
+          }
+          homes.set(key, known.add(host.id))
+        }
+      }
+      void subject
+    }
+  }
+}

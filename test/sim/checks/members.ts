@@ -1,0 +1,91 @@
+/** Rules of `protocols.md` 2, and L7: incarnations, obituaries, no healthy death. */
+import type { Observation } from '../world/world.ts'
+import { type Check, type Subject, violate } from './check.ts'
+
+type MemberObservation = Extract<Observation, { kind: 'event' }>
+
+function memberOf({ event }: MemberObservation) {
+  return event.kind === 'member' && event.event.kind === 'member' ? event.event.member : undefined
+}
+
+/** Incarnations never go back, neither in one's own word nor in what one daemon believes. */
+export function incarnations(subject: Subject): Check {
+  const name = 'incarnation'
+  /** observer's boot and subject -> highest. */
+  const seen = new Map<string, number>()
+  const published = new Map<string, number>()
+  return {
+    name,
+    sample: () => {
+      for (const host of subject.world.hosts.values()) {
+        const self = host.agent?.membership.self()
+        if (self === undefined) continue
+        published.set(self.id, Math.max(published.get(self.id) ?? 0, self.incarnation))
+      }
+    },
+    observe: observation => {
+      if (observation.kind !== 'event') return
+      const { host } = observation
+      const member = memberOf(observation)
+      if (member === undefined || host.process === undefined) return
+      const key = `${host.process.boot} ${member.id}`
+      const before = seen.get(key) ?? 0
+      if (member.incarnation < before) {
+        violate(name, `${host.id} took ${member.id} back from ${before} to ${member.incarnation}`)
+      }
+      seen.set(key, member.incarnation)
+      if (member.id === host.identity) {
+        published.set(member.id, Math.max(published.get(member.id) ?? 0, member.incarnation))
+      }
+    }
+  }
+}
+
+/** An obituary names an incarnation that its subject had. */
+export function obituaries(subject: Subject): Check {
+  const name = 'obituary'
+  const published = new Map<string, number>()
+  const note = (): void => {
+    for (const host of subject.world.hosts.values()) {
+      const self = host.agent?.membership.self()
+      if (self === undefined) continue
+      published.set(self.id, Math.max(published.get(self.id) ?? 0, self.incarnation))
+    }
+  }
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind !== 'event') return
+      const member = memberOf(observation)
+      if (member === undefined || member.state !== 'dead') return
+      note()
+      if (member.incarnation > (published.get(member.id) ?? 0)) {
+        const { id } = observation.host
+        violate(name, `${id} buries ${member.id} at ${member.incarnation}, which it never had`)
+      }
+    },
+    sample: note
+  }
+}
+
+/** How long somebody must have been left alone before nobody may bury it. */
+const HEALTHY_AFTER_MS = 20_000
+
+/** L7: nobody whose host, links and clock are well is ever dead to anybody. */
+export function noHealthyDeath(subject: Subject): Check {
+  const name = 'L7'
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind !== 'event') return
+      const member = memberOf(observation)
+      if (member?.state !== 'dead') return
+      const buried = [...subject.world.hosts.values()].find(host => host.identity === member.id)
+      if (buried?.isUp !== true || buried.agent?.ready !== true) return
+      const calmMs = subject.faults.disturbance.calmMs(buried.id)
+      if (calmMs > HEALTHY_AFTER_MS) {
+        violate(name, `${observation.host.id} buries ${buried.id}, well for ${calmMs} ms`)
+      }
+    }
+  }
+}

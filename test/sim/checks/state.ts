@@ -1,0 +1,151 @@
+/** S1, S2, S3, S4, S13: what was acknowledged is kept, what was removed stays so. */
+import { heldBy } from '../fuzz/atlas.ts'
+import type { Part } from '../fuzz/client.ts'
+import type { SimHost } from '../world/host.ts'
+import type { Observation } from '../world/world.ts'
+import { type Check, type Subject, violate } from './check.ts'
+
+/** A daemon may be in the middle of a start when it hears of a removal. */
+const START_GRACE_MS = 20_000
+
+function partsOf(subject: Subject): Part[] {
+  return [...subject.client.history.values()].flatMap(asked => [...asked.parts.values()])
+}
+
+/** S1: acknowledged on w disks means that it is on w disks, synced. */
+export function durableAcks(subject: Subject): Check {
+  const name = 'S1'
+  return {
+    name,
+    observe: observation => {
+      if (observation.kind !== 'reply' || !observation.answer.ok) return
+      const { answer, operation } = observation
+      if (answer.disks === 0) return
+      for (const part of subject.client.history.get(operation)?.parts.values() ?? []) {
+        if (part.ackedMs !== subject.world.clock.nowMs()) continue
+        const disks = [...subject.world.hosts.values()].filter(host => holds(host, part))
+        if (disks.length < answer.disks) {
+          const where = disks.map(host => host.id).join() || 'none'
+          violate(name, `${part.part} acknowledged on ${answer.disks} disks, it is on ${where}`)
+        }
+      }
+    }
+  }
+}
+
+/** The write, one that has seen it, or the end of its life. */
+function holds(host: SimHost, part: Part): boolean {
+  return heldBy(host).some(
+    held =>
+      held.operations.includes(part.part) || (held.operations.length === 0 && held.uid === part.uid)
+  )
+}
+
+/**
+ * S2, S3: of what was acknowledged, each write is what is read, or a conflict beside it, or was seen
+ * by a write that is; or its life was ended. Who has seen what is written down by the client, not
+ * taken from the vectors of the replicas.
+ */
+export function noLostEdit(subject: Subject): Check {
+  const name = 'S3'
+  return {
+    name,
+    finish: core => {
+      const parts = new Map(partsOf(subject).map(part => [part.part, part]))
+      for (const part of parts.values()) {
+        if (part.disks === 0 || part.uid === undefined) continue
+        for (const host of core) {
+          const replica = host.agent?.replica
+          if (replica === undefined || replica.removed(part.uid)) continue
+          if (part.removes) violate(name, `${host.id}: removal ${part.part} is not known`)
+          const entry = replica.entry(part.key)
+          const read = [entry?.current, ...(entry?.conflicts ?? [])]
+            .filter(write => write !== undefined)
+            .map(write => write.body.operation)
+          if (!read.some(operation => hasSeen(parts, operation, part.part))) {
+            violate(name, `${host.id}: ${part.part} is lost; it reads ${read.join(' and ')}`)
+          }
+          // The same operation, read twice: it had its effect twice.
+          if (new Set(read).size < read.length) violate('S2', `${host.id}: ${read.join(' and ')}`)
+        }
+      }
+    }
+  }
+}
+
+function hasSeen(parts: ReadonlyMap<string, Part>, later: string, earlier: string): boolean {
+  const open = [later]
+  const met = new Set(open)
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (at === earlier) return true
+    for (const seen of parts.get(at)?.saw ?? []) {
+      if (!met.has(seen)) open.push(seen)
+      met.add(seen)
+    }
+  }
+  return false
+}
+
+/** S4: what was removed is started by nobody who knows, and in the end runs nowhere. */
+export function noResurrection(subject: Subject): Check {
+  const name = 'S4'
+  const knownMs = new Map<string, number>()
+  const started = new Set<string>()
+  return {
+    name,
+    sample: () => {
+      for (const host of subject.world.hosts.values()) {
+        for (const { mark } of host.engine.entries.values()) {
+          const key = `${host.id} ${mark.uid}`
+          if (host.agent?.replica.removed(mark.uid) !== true) knownMs.delete(key)
+          else if (!knownMs.has(key)) knownMs.set(key, subject.world.clock.nowMs())
+        }
+      }
+    },
+    observe: observation => {
+      if (observation.kind !== 'engine') return
+      const { host } = observation
+      for (const { id, mark, run, state } of host.engine.entries.values()) {
+        const start = `${host.id} ${id} ${run}`
+        if (state !== 'running' || started.has(start)) continue
+        started.add(start)
+        const sinceMs = knownMs.get(`${host.id} ${mark.uid}`)
+        if (sinceMs === undefined || host.engineFaults.hangs) continue
+        const agoMs = subject.world.clock.nowMs() - sinceMs
+        if (agoMs > START_GRACE_MS) {
+          violate(name, `${host.id} starts ${mark.workload} ${agoMs} ms after hearing of its end`)
+        }
+      }
+    },
+    finish: core => {
+      const removed = new Map<string, Part>()
+      for (const part of partsOf(subject)) {
+        if (part.removes && part.disks > 0 && part.uid !== undefined) removed.set(part.uid, part)
+      }
+      for (const host of core) {
+        for (const { mark, state } of host.engine.entries.values()) {
+          const part = removed.get(mark.uid)
+          if (part !== undefined && state === 'running') {
+            violate(name, `${host.id} runs ${mark.workload}/${mark.slot}, removed by ${part.part}`)
+          }
+        }
+      }
+    }
+  }
+}
+
+/** S13: a disk that lost something that had been synced is never taken for a whole one. */
+export function neverGuess(_subject: Subject): Check {
+  const name = 'S13'
+  return {
+    name,
+    observe: (observation: Observation) => {
+      if (observation.kind !== 'opened' || observation.amnesiac !== undefined) return
+      const { host } = observation
+      const found = new Map(host.disk.records())
+      for (const key of host.disk.promised) {
+        if (!found.has(key)) violate(name, `${host.id} trusts a store without ${key}`)
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Keeps faults recoverable (TigerBeetle's atlas): a host may lose its memory only while every
+ * acknowledged write is on the disk of another one too. Otherwise a lost write would prove nothing.
+ */
+import { decode } from '../../../gossip/codec.ts'
+import { Signed } from '../../../gossip/core/signed.ts'
+import { unwrap } from '../../../node/store/checksum.ts'
+import type { SimHost } from '../world/host.ts'
+import type { World } from '../world/world.ts'
+
+interface HeldWrite {
+  readonly operations: readonly string[]
+  readonly uid: string
+}
+
+export class Atlas {
+  readonly #world: World
+  /** Part operations (`<operation>#<key>`) whose write was acknowledged. */
+  readonly #acknowledged = new Map<string, { readonly uid: string }>()
+  /** Hosts whose memory must not be counted on: they stay dead, or have lost it. */
+  readonly lost = new Set<string>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  acknowledged(part: string, uid: string): void {
+    this.#acknowledged.set(part, { uid })
+  }
+
+  /** True while the memory of a host is needed by nobody. */
+  mayForget(host: SimHost): boolean {
+    return this.mayForgetAll([host])
+  }
+
+  mayForgetAll(hosts: readonly SimHost[]): boolean {
+    const others = [...this.#world.hosts.values()].filter(
+      other => !hosts.includes(other) && !this.lost.has(other.id) && isSound(other)
+    )
+    if (others.length === 0) return false
+    const known = new Set<string>()
+    const ended = new Set<string>()
+    for (const other of others) {
+      for (const { operations, uid } of heldBy(other)) {
+        for (const operation of operations) known.add(operation)
+        if (operations.length === 0) ended.add(uid)
+      }
+    }
+    for (const [part, { uid }] of this.#acknowledged) {
+      if (!known.has(part) && !ended.has(uid)) return false
+    }
+    return true
+  }
+}
+
+/** Its store is not damaged and has not forgotten anything that peers still have to give back. */
+function isSound(host: SimHost): boolean {
+  return host.disk.exists && !host.disk.unreadable && host.agent?.amnesiac !== true
+}
+
+/** Operations and ended lives that would be on the disk after a loss of power. */
+export function heldBy(host: SimHost): HeldWrite[] {
+  const held: HeldWrite[] = []
+  for (const [key, stored] of host.disk.durable()) {
+    if (key.startsWith('removed/')) held.push({ operations: [], uid: key.slice(8) })
+    if (!key.startsWith('shared/') && !key.startsWith('removed/')) continue
+    const record = unwrap(key, stored)
+    const signed = record === undefined ? undefined : decode(record.value)
+    if (!(signed instanceof Signed)) continue
+    const body = signed.body as {
+      readonly operation: string
+      readonly uid: string
+      readonly past: readonly { readonly operation: string }[]
+    }
+    const past = body.past.map(({ operation }) => operation)
+    held.push({ operations: [body.operation, ...past], uid: body.uid })
+  }
+  return held
+}

@@ -1,0 +1,40 @@
+/** Members that come and go, and versions that differ. */
+import type { Fault } from './context.ts'
+
+const HOSTS_MAX = 14
+
+export const MESH_FAULTS: readonly Fault[] = [
+  {
+    ids: ['F52'],
+    name: 'a host joins',
+    begin: context => {
+      if (context.world.hosts.size >= HOSTS_MAX) return false
+      const peer = context.pickUp()
+      if (peer === undefined) return false
+      context.world.add([peer.address])
+      return true
+    }
+  },
+  {
+    ids: ['F53'],
+    name: 'many join at once',
+    begin: context => {
+      if (context.world.hosts.size + 4 > HOSTS_MAX) return false
+      const peer = context.pickUp()
+      if (peer === undefined) return false
+      for (let count = 0; count < 4; count += 1) context.world.add([peer.address])
+      return true
+    }
+  },
+  {
+    ids: ['F52'],
+    name: 'planned restart',
+    begin: context => {
+      const host = context.pickUp()
+      if (host === undefined) return false
+      host.restartPlanned()
+      context.during(3_000, [host], () => host.start())
+      return true
+    }
+  }
+]

@@ -1,0 +1,161 @@
+/**
+ * One seed: a mesh meets, faults and people come as planned while safety is checked, then faults end
+ * for a core, which must converge (TigerBeetle's two phases).
+ */
+import { SeededRandom } from '../../../gossip/core/random.ts'
+import { whyNotConverged } from '../checks/agreement.ts'
+import { type Check, type Subject, Violation } from '../checks/check.ts'
+import { allChecks } from '../checks/index.ts'
+import type { SimHost } from '../world/host.ts'
+import { World } from '../world/world.ts'
+import { Atlas } from './atlas.ts'
+import { Client } from './client.ts'
+import { FaultContext, Faults } from './context.ts'
+import { ALL_FAULTS, type Planned, type SeedOptions } from './options.ts'
+
+export interface SeedResult {
+  readonly seed: number
+  readonly violation: { readonly check: string; readonly message: string } | undefined
+  readonly traceHash: string
+  readonly simulatedMs: number
+  /** Fault rows -> times. */
+  readonly faults: ReadonlyMap<string, number>
+  /** Lives of daemons that ended, however. */
+  readonly crashes: number
+  /** Points passed, for coverage. */
+  readonly points: ReadonlyMap<string, number>
+  readonly convergedMs: number | undefined
+  readonly asked: number
+  readonly lines: readonly string[]
+}
+
+const SAMPLE_MS = 1_000
+/** Of `promises.md` 1.3, with room for what a fault leaves behind: retries, back-off, TCP. */
+const CONVERGE_MS = 60_000
+/** A start that failed everywhere, or a crash loop, is tried again after at most 5 minutes. */
+const CONVERGE_AFTER_FAILURES_MS = 420_000
+const STAYS_MS = 15_000
+const DEAD_FOR_EVER_ONE_IN = 4
+
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const world = new World(options)
+  const atlas = new Atlas(world)
+  const faults = new Faults(world, atlas)
+  const client = new Client(world, atlas)
+  const subject = { world, faults, client }
+  const checks = allChecks(subject)
+  let crashes = 0
+  let convergedMs: number | undefined
+  let violation: SeedResult['violation']
+  const watch = new Watch(checks)
+  world.watch(observation => {
+    if (observation.kind === 'stop') crashes += 1
+    watch.guard(check => check.observe?.(observation))
+  })
+  try {
+    world.grow(options.nodes, options.zones)
+    await pass(subject, watch, 5_000)
+    schedule(subject, options.plan)
+    await pass(subject, watch, options.safetyMs)
+    const core = transition(subject, options.seed)
+    convergedMs = await converge(subject, watch, core)
+    await pass(subject, watch, STAYS_MS)
+    const reason = whyNotConverged(subject, core)
+    if (reason !== undefined) throw new Violation('L2', `it did not stay so: ${reason}`)
+    for (const check of checks) check.finish?.(core)
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error
+    world.trace(`VIOLATION ${error.message}`)
+    violation = { check: error.check, message: error.message }
+  }
+  return {
+    ...{ seed: options.seed, violation, crashes, convergedMs, asked: client.history.size },
+    traceHash: world.traceHash(),
+    simulatedMs: world.clock.nowMs(),
+    faults: faults.counts,
+    points: world.points,
+    lines: world.lines
+  }
+}
+
+/** Violations inside of callbacks are kept: code under test must not catch them. */
+class Watch {
+  readonly checks: readonly Check[]
+  #violation: unknown
+
+  constructor(checks: readonly Check[]) {
+    this.checks = checks
+  }
+
+  guard(look: (check: Check) => void): void {
+    if (this.#violation !== undefined) return
+    try {
+      for (const check of this.checks) look(check)
+    } catch (error) {
+      this.#violation = error
+    }
+  }
+
+  rethrow(): void {
+    if (this.#violation !== undefined) throw this.#violation
+  }
+}
+
+/** Lets time pass, and looks at everything once a second. */
+async function pass({ world }: Subject, watch: Watch, ms: number): Promise<void> {
+  const untilMs = world.clock.nowMs() + ms
+  while (world.clock.nowMs() < untilMs) {
+    await world.run(Math.min(SAMPLE_MS, untilMs - world.clock.nowMs()))
+    watch.guard(check => check.sample?.())
+    watch.rethrow()
+  }
+}
+
+function schedule({ world, faults, client }: Subject, plan: readonly Planned[]): void {
+  const byName = new Map(ALL_FAULTS.map(fault => [fault.name, fault]))
+  for (const planned of plan) {
+    world.clock.schedule(planned.atMs, () => {
+      if (planned.kind === 'ask') return client.act(planned.seed)
+      const fault = byName.get(planned.name)
+      if (fault?.begin(new FaultContext(faults, planned)) === true) faults.count(fault.ids)
+    })
+  }
+}
+
+/** Faults end for a core; whoever is not in it stays dead for ever. Gives the core. */
+function transition({ world, faults }: Subject, seed: number): SimHost[] {
+  world.trace('faults end')
+  faults.endAll()
+  world.heal()
+  const random = new SeededRandom(seed + 1)
+  const hosts = [...world.hosts.values()]
+  const victim = hosts[random.int(hosts.length)] as SimHost
+  const dies = hosts.length > 1 && random.int(DEAD_FOR_EVER_ONE_IN) === 0
+  if (dies && faults.atlas.mayForget(victim)) {
+    if (victim.isUp) victim.kill(true)
+    victim.isOn = false
+    faults.atlas.lost.add(victim.id)
+  }
+  const core = hosts.filter(host => !faults.atlas.lost.has(host.id))
+  for (const host of core) if (!host.isUp) host.start()
+  return core
+}
+
+const FAILING: ReadonlySet<string> = new Set(['F43', 'F44', 'F45', 'F46', 'F48', 'F49', 'F51'])
+
+/** Returns how long it took. */
+async function converge(subject: Subject, watch: Watch, core: readonly SimHost[]): Promise<number> {
+  const { world, faults } = subject
+  const startMs = world.clock.nowMs()
+  const failed = [...faults.counts.keys()].some(id => FAILING.has(id))
+  const limitMs = failed ? CONVERGE_AFTER_FAILURES_MS : CONVERGE_MS
+  for (;;) {
+    const reason = whyNotConverged(subject, core)
+    const tookMs = world.clock.nowMs() - startMs
+    if (reason === undefined) return tookMs
+    if (tookMs > limitMs) {
+      throw new Violation(reason.slice(0, 2), `not after ${limitMs / 1_000} s: ${reason}`)
+    }
+    await pass(subject, watch, SAMPLE_MS)
+  }
+}
