@@ -75,3 +75,18 @@ export interface Change {
 export function nameOf(a: NodeId, b: NodeId): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`
 }
+
+/** `who` gets no news of `about` and no repair, until what it returns is called: views differ. */
+export function keepInThePast(hosts: Iterable<Host>, who: NodeId, about: NodeId): () => void {
+  const all = [...hosts]
+  for (const host of all) {
+    host.tamper = (to, message) => {
+      if (to !== who) return message
+      if (message.kind === 'alive' && message.alive.author === about) return undefined
+      return message.kind === 'roster' || message.kind === 'digest' ? undefined : message
+    }
+  }
+  return () => {
+    for (const host of all) host.tamper = undefined
+  }
+}

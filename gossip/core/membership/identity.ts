@@ -15,6 +15,8 @@ import { INCARNATION_MAX, type LeaveBody } from './message.ts'
 const OUTBID_MAX = 3
 /** Who started so lately is the second of two clones. */
 const YOUNG_MS = 10_000
+/** A forget that is further ahead of us is a liar's: to follow it would use up all incarnations. */
+const FORGOTTEN_JUMP_MAX = 2 ** 20
 /** Alerts about us may come from a liar: so far apart at least are the answers. */
 const REFUTE_MS = 1_000
 
@@ -108,6 +110,17 @@ export class Identity {
     if (!this.settled || this.#left || incarnation !== this.#incarnation) return
     this.#c.context.stats.refutes += 1
     this.#raise(incarnation)
+  }
+
+  /** We were forgotten in life `incarnation`; an old backup of ours may not have come so far. */
+  forgotten(incarnation: number): void {
+    const ahead = incarnation - this.#incarnation
+    if (this.#left || ahead < 0 || ahead > FORGOTTEN_JUMP_MAX) return
+    if (!this.settled) this.#incarnation = incarnation
+    else {
+      this.#c.context.stats.refutes += 1
+      this.#raise(incarnation)
+    }
   }
 
   /** Somebody reports us: the same, but rarely, for it needs no proof. */

@@ -70,7 +70,7 @@ export class News {
   forget(forget: Signed<ForgetBody>, except: readonly NodeId[] | undefined): void {
     const { context, roster, links, identity } = this.#c
     const { node, incarnation } = forget.body
-    if (node === context.self) return identity.refute(incarnation)
+    if (node === context.self) return identity.forgotten(incarnation)
     if (!roster.takeForget(forget)) return
     this.#end(node)
     if (except !== undefined) links.relay({ kind: 'forget', forget }, except, [])
@@ -121,10 +121,16 @@ export class News {
   }
 
   #alert(alert: Signed<AlertBody>, from: NodeId): void {
-    const { context, links, identity, alerts } = this.#c
+    const { context, roster, links, identity, alerts } = this.#c
     if (!alerts.take(alert)) return
     for (const report of alert.body.reports) {
+      const known = roster.get(report.node)
       if (report.node === context.self) identity.reported(report.incarnation)
+      else if (known !== undefined && report.incarnation < known.alive.body.incarnation) {
+        // It reports a life that is over: nobody can count that, and it waits for a repair.
+        if (links.has(alert.author))
+          context.send(alert.author, { kind: 'alive', alive: known.alive })
+      }
     }
     const unheard = alert.body.reports.map(report => report.node)
     links.relay({ kind: 'alert', alert }, [from, alert.author], unheard)
