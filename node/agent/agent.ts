@@ -296,8 +296,9 @@ export class Agent {
   #replicaEvent(event: ReplicationEvent): void {
     switch (event.kind) {
       case 'own':
-        // Our own records come from us, except those that the last run of this daemon left.
-        if (event.node !== this.self || !this.#gate.ready) {
+        // Our own records come from us, except those that an earlier life of this daemon left, and
+        // the end of those: peers may give them back after we said something of ourselves.
+        if (event.node !== this.self || !this.#gate.ready || event.value === null) {
           this.view.setOwn(event.node, event.key, this.#decode(event.value))
         }
         return

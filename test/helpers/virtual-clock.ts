@@ -17,6 +17,7 @@ export const EPOCH_MS = Date.UTC(2026, 0, 1)
 export class VirtualClock implements Clock {
   #nowMs = 0
   #order = 0
+  #size = 0
   readonly #heap: Task[] = []
 
   nowMs(): number {
@@ -27,15 +28,17 @@ export class VirtualClock implements Clock {
     return EPOCH_MS + Math.floor(this.#nowMs)
   }
 
-  /** Tasks that wait, those that were taken back included. */
+  /** Tasks that wait. */
   get size(): number {
-    return this.#heap.length
+    return this.#size
   }
 
   schedule(afterMs: number, run: () => void): () => void {
     const task: Task = { atMs: this.#nowMs + Math.max(0, afterMs), order: this.#order++, run }
     push(this.#heap, task)
+    this.#size += 1
     return () => {
+      if (task.run !== undefined) this.#size -= 1
       task.run = undefined
     }
   }
@@ -52,6 +55,8 @@ export class VirtualClock implements Clock {
       const { run } = first
       if (run === undefined) continue
       this.#nowMs = first.atMs
+      this.#size -= 1
+      first.run = undefined
       run()
       return true
     }

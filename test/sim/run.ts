@@ -30,7 +30,8 @@ function note(result: SeedResult): void {
   total.crashes += result.crashes
   total.asked += result.asked
   for (const [id, count] of result.faults) faults.set(id, (faults.get(id) ?? 0) + count)
-  if (values.log === 'short') process.stdout.write(`${result.lines.join('\n')}\n`)
+  if (values.log !== 'none') process.stdout.write(`${result.lines.join('\n')}\n`)
+  if (values.log === 'long') process.stdout.write(`${result.beliefs().join('\n')}\n`)
   const { seed, traceHash, violation, convergedMs } = result
   if (violation !== undefined) {
     total.violations += 1

@@ -76,7 +76,7 @@ export function noOrphan(subject: Subject): Check {
 /** `protocols.md` 4, Data: nothing starts on silently empty data. */
 export function noEmptyStart(subject: Subject): Check {
   const name = 'data'
-  /** `project/volume` -> the hosts that ever had it. */
+  /** Slot and volume -> the hosts that ever had it. */
   const homes = new Map<string, Set<string>>()
   return {
     name,
@@ -87,7 +87,7 @@ export function noEmptyStart(subject: Subject): Check {
         if (state !== 'running') continue
         for (const volume of spec.volumes) {
           if (volume.kind !== 'volume' || volume.shared) continue
-          const key = `${mark.uid}/${volume.name}`
+          const key = `${mark.uid}/${mark.slot}/${volume.name}`
           const known = homes.get(key) ?? new Set()
           if (known.size > 0 && !known.has(host.id)) {
             const first = [...known].join()

@@ -8,21 +8,29 @@ function memberOf({ event }: MemberObservation) {
   return event.kind === 'member' && event.event.kind === 'member' ? event.event.member : undefined
 }
 
-/** Incarnations never go back, neither in one's own word nor in what one daemon believes. */
-export function incarnations(subject: Subject): Check {
+/** The highest incarnation that each node ever said of itself. */
+class Published {
+  readonly #highest = new Map<string, number>()
+
+  note(observation: MemberObservation): void {
+    const member = memberOf(observation)
+    if (member === undefined || member.id !== observation.host.identity) return
+    const before = this.#highest.get(member.id) ?? 0
+    this.#highest.set(member.id, Math.max(before, member.incarnation))
+  }
+
+  of(id: string): number {
+    return this.#highest.get(id) ?? 0
+  }
+}
+
+/** Incarnations never go back in what one life of a daemon believes. */
+export function incarnations(_subject: Subject): Check {
   const name = 'incarnation'
-  /** observer's boot and subject -> highest. */
+  /** Believer's boot and subject -> highest. */
   const seen = new Map<string, number>()
-  const published = new Map<string, number>()
   return {
     name,
-    sample: () => {
-      for (const host of subject.world.hosts.values()) {
-        const self = host.agent?.membership.self()
-        if (self === undefined) continue
-        published.set(self.id, Math.max(published.get(self.id) ?? 0, self.incarnation))
-      }
-    },
     observe: observation => {
       if (observation.kind !== 'event') return
       const { host } = observation
@@ -34,37 +42,26 @@ export function incarnations(subject: Subject): Check {
         violate(name, `${host.id} took ${member.id} back from ${before} to ${member.incarnation}`)
       }
       seen.set(key, member.incarnation)
-      if (member.id === host.identity) {
-        published.set(member.id, Math.max(published.get(member.id) ?? 0, member.incarnation))
-      }
     }
   }
 }
 
 /** An obituary names an incarnation that its subject had. */
-export function obituaries(subject: Subject): Check {
+export function obituaries(_subject: Subject): Check {
   const name = 'obituary'
-  const published = new Map<string, number>()
-  const note = (): void => {
-    for (const host of subject.world.hosts.values()) {
-      const self = host.agent?.membership.self()
-      if (self === undefined) continue
-      published.set(self.id, Math.max(published.get(self.id) ?? 0, self.incarnation))
-    }
-  }
+  const published = new Published()
   return {
     name,
     observe: observation => {
       if (observation.kind !== 'event') return
+      published.note(observation)
       const member = memberOf(observation)
       if (member === undefined || member.state !== 'dead') return
-      note()
-      if (member.incarnation > (published.get(member.id) ?? 0)) {
+      if (member.incarnation > published.of(member.id)) {
         const { id } = observation.host
         violate(name, `${id} buries ${member.id} at ${member.incarnation}, which it never had`)
       }
-    },
-    sample: note
+    }
   }
 }
 

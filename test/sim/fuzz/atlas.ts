@@ -55,7 +55,7 @@ export class Atlas {
 
 /** Its store is not damaged and has not forgotten anything that peers still have to give back. */
 function isSound(host: SimHost): boolean {
-  return host.disk.exists && !host.disk.unreadable && host.agent?.amnesiac !== true
+  return !host.isClone && host.disk.exists && !host.disk.unreadable && !host.agent?.amnesiac
 }
 
 /** Operations and ended lives that would be on the disk after a loss of power. */

@@ -81,13 +81,17 @@ export class Client {
   }
 
   #submit(asked: Asked, random: SeededRandom): void {
-    const up = [...this.#world.hosts.values()].filter(host => host.isUp && host.isOn)
+    // The API of a node that is in no mesh yet refuses.
+    const up = [...this.#world.hosts.values()].filter(
+      host => host.isUp && host.isOn && host.disk.isMember
+    )
     const host = up[random.int(Math.max(1, up.length))]
     const process = host?.process
     if (host === undefined || process === undefined) return
     this.lastMs = this.#world.clock.nowMs()
     const { operation, submission } = asked
     process.enter(() => {
+      this.#world.trace(`${host.id} asked ${operation} ${submissionText(submission)}`)
       this.#note(asked, host)
       const wallMs = host.clock.wallMs()
       process.node.input({ kind: 'submit', operation, submission, waitMs: WAIT_MS, wallMs })
@@ -126,17 +130,29 @@ export class Client {
     for (const { project, name, uid, change } of answer.changes) {
       if (change === 'unchanged' || change === 'abandoned') continue
       const part = this.#part(asked, `workload/${project}/${name}`)
-      part.uid = uid
-      part.removes = change === 'removed'
+      // Asked twice, a node tells what it would change now; what was changed is what came first.
+      part.uid ??= uid
+      part.removes ||= change === 'removed' && part.uid === uid
       part.disks = Math.max(part.disks, answer.disks)
       part.ackedMs = this.#world.clock.nowMs()
-      if (answer.disks >= answer.wanted) this.#atlas.acknowledged(part.part, uid)
+      this.#atlas.acknowledged(part.part, uid)
     }
   }
 }
 
 function answerText(answer: SubmitAnswer): string {
   return answer.ok ? `done ${answer.disks}/${answer.wanted}` : `${answer.code} ${answer.message}`
+}
+
+function submissionText(submission: Submission): string {
+  if (submission.kind !== 'apply') {
+    const { kind, ...rest } = submission
+    return `${kind} ${Object.values(rest).join(' ')}`
+  }
+  const workloads = submission.workloads.map(({ env, name, replicas }) => {
+    return `${name} x${replicas} v${env['VERSION'] ?? ''}`
+  })
+  return `apply ${workloads.join(', ')}${submission.prune ? ' and no other' : ''}`
 }
 
 function drawSpec(random: SeededRandom): WorkloadSpec {

@@ -212,8 +212,10 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     ids: ['F26'],
     name: 'another address',
     begin: context => {
-      const host = context.pickUp()
-      if (host === undefined) return false
+      // One host of a mesh: when all move at once nobody finds anybody without a beacon.
+      const moved = context.hosts.find(one => one.hasMoved)
+      const host = moved ?? context.pickUp()
+      if (host === undefined || !host.isUp || !host.isOn) return false
       const [, number = ''] = /10\.\d+\.\d+\.(\d+)/.exec(host.address) ?? []
       const net = 1 + context.random.int(250)
       // A daemon whose address is gone starts again: its listening socket was on it.

@@ -11,6 +11,7 @@ import { World } from '../world/world.ts'
 import { Atlas } from './atlas.ts'
 import { Client } from './client.ts'
 import { FaultContext, Faults } from './context.ts'
+import { dump } from './dump.ts'
 import { ALL_FAULTS, type Planned, type SeedOptions } from './options.ts'
 
 export interface SeedResult {
@@ -27,6 +28,8 @@ export interface SeedResult {
   readonly convergedMs: number | undefined
   readonly asked: number
   readonly lines: readonly string[]
+  /** What every daemon believed in the end. */
+  readonly beliefs: () => readonly string[]
 }
 
 const SAMPLE_MS = 1_000
@@ -74,7 +77,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     simulatedMs: world.clock.nowMs(),
     faults: faults.counts,
     points: world.points,
-    lines: world.lines
+    lines: world.lines,
+    beliefs: () => dump(world)
   }
 }
 
@@ -137,7 +141,13 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
     faults.atlas.lost.add(victim.id)
   }
   const core = hosts.filter(host => !faults.atlas.lost.has(host.id))
-  for (const host of core) if (!host.isUp) host.start()
+  const [member] = core.filter(host => host.disk.isMember)
+  for (const host of core) {
+    if (host.isUp && host.disk.isMember) continue
+    // Whoever never got in asks at an address that is still somebody's.
+    if (host.isUp) host.kill(false)
+    host.start(host.disk.isMember || member === undefined ? undefined : [member.address])
+  }
   return core
 }
 

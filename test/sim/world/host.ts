@@ -34,6 +34,7 @@ export class SimHost {
   identity: NodeId
   address: string
   loadPerCore = 0
+  hasMoved = false
   isOn = true
   process: SimProcess | undefined
   /** Answers of all its lives. */
@@ -73,13 +74,21 @@ export class SimHost {
     return this.process?.transport
   }
 
+  /** A copy of another one's data directory: it is to be found out, and goes again. */
+  get isClone(): boolean {
+    return this.id.startsWith('c')
+  }
+
   get isUp(): boolean {
     return this.process !== undefined
   }
 
   /** Another address, at once: what a DHCP server does to a machine. Its daemon starts again. */
   moveTo(address: string): void {
-    if (this.address !== '') this.world.network.detach(this.address)
+    if (this.address !== '') {
+      this.world.network.detach(this.address)
+      this.hasMoved = true
+    }
     this.address = address
     this.world.network.attach(address, this)
   }
