@@ -13,7 +13,7 @@ test('kills, cuts, pauses and full disks lose nothing that was acknowledged', as
   const seed = Number(process.env['SHOAL_NEMESIS_SEED'] ?? randomInt(2 ** 24))
   process.stdout.write(`\n  nemesis seed ${seed}\n`)
   const { acks, counts, kept, summary, violations } = await nemesis({
-    ...{ seed, faultsMs: 20_000, phaseMs: 10_000, sampleOneIn: 1, say: () => undefined },
+    ...{ seed, faultsMs: 26_000, phaseMs: 12_000, sampleOneIn: 1, say: () => undefined },
     wanted: { kills: 14, cuts: 4, pauses: 3 }
   })
   process.stdout.write(`  ${summary}\n`)
