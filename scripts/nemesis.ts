@@ -18,7 +18,7 @@ function usage(text: string): never {
 }
 
 function count(name: string, text: string): number {
-  if (!/^\d{1,7}(\.\d+)?$/.test(text)) usage(`--${name} ${text} is no number`)
+  if (!/^\d{1,9}(\.\d+)?$/.test(text)) usage(`--${name} ${text} is no number`)
   return Number(text)
 }
 
