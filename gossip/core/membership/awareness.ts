@@ -14,6 +14,7 @@ export class Awareness {
   readonly #context: Context
   #started = false
   #lagging = false
+  #lagged = false
 
   constructor(context: Context) {
     this.#context = context
@@ -33,10 +34,15 @@ export class Awareness {
     return gapMs
   }
 
-  /** Asked once a tick: false for the tick of a lag, so that what waits is read first. */
+  /**
+   * Asked once a tick: false for the tick of a lag, so that what waits is read first. In a lag that
+   * lasts it has been, since the tick before: whoever is always late would else never find anybody
+   * dead, and with three or four members nobody would without its report.
+   */
   mayJudge(): boolean {
-    const lagging = this.#lagging
+    const judges = !this.#lagging || this.#lagged
+    this.#lagged = this.#lagging
     this.#lagging = false
-    return !lagging
+    return judges
   }
 }

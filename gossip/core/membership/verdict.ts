@@ -126,10 +126,14 @@ export class Verdict {
 
   /** Above full mesh a node may miss the alerts: two obituaries count, once it had its say. */
   #toldDead(id: NodeId, vouched: boolean): boolean {
-    const { context, roster, links } = this.#c
+    const { context, roster, links, suspicion } = this.#c
     const authors = roster.obituaries(id).filter(one => roster.lives(one.author)).length
     const others = roster.living().length - 2
-    const told = authors >= Math.min(2, Math.max(1, others)) && !vouched && !links.has(id)
+    const enough = authors >= Math.min(2, Math.max(1, others)) && !vouched
+    // A link may be as dead as its end, and none but subjects beat on it: ask the port.
+    const linked = links.has(id)
+    if (enough && linked && !suspicion.watches.has(id)) suspicion.broken(id, undefined)
+    const told = enough && (!linked || suspicion.grade(id) === 'due')
     const toldSince = since(this.#told, id, told, context.awakeMs)
     return told && context.awakeMs - toldSince >= context.config.silenceSuspectMs
   }
