@@ -32,8 +32,9 @@ const REFILL_MS = 150
 /** Folders of runs whose process is gone: their disks are unmounted. */
 export async function removeOrphanDisks(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
-    const pid = /^shoalnem-(\d+)$/.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) await removeDisks(join(tmpdir(), name))
+    const pid = /^shoalnem-(?:copy-)?(\d+)(?:-|$)/.exec(name)?.[1]
+    if (pid === undefined || isAlive(Number(pid))) continue
+    await removeDisks(join(tmpdir(), name))
   }
 }
 

@@ -145,12 +145,14 @@ function summaryOf(
   const count = (outcome: string): number =>
     attempts.filter(attempt => attempt.outcome === outcome).length
   const settleS = settled.map(({ healedMs, atMs }) => (atMs - healedMs) / 1_000)
+  const disksRead = samples.reduce((sum, sample) => sum + sample.read.length, 0)
   const worst = Math.max(0, ...settleS).toFixed(1)
   return [
     `nemesis seed ${init.seed}: ${kills} kills (${failpoints} at failpoints, ${hosts} hosts)`,
     `${cuts} cuts, ${resets} resets, ${pauses} pauses, ${disks} full disks`,
     `${operations.length} operations sent ${attempts.length} times (${numbers.commands} commands)`,
-    `${count('ok')} acks (${samples.length} looked up on disk), ${count('unknown')} unknown`,
+    `${count('ok')} acks (${samples.length} looked up on ${disksRead} disks)`,
+    `${count('unknown')} unknown`,
     `${settled.length} calms (settled in ${worst} s at most), ${numbers.looks} looks`,
     `${deaths.length} deaths told, ${selfConflicts(history)} conflicts with themselves`,
     `${oldDoneAgain(history).length} old ids done again`,
