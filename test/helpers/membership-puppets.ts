@@ -23,6 +23,7 @@ import {
   type MembershipMessage,
   type ObituaryBody,
   type Report,
+  type RosterRow,
   readMembershipMessage
 } from '../../gossip/core/membership/message.ts'
 import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
@@ -39,6 +40,8 @@ export interface PuppetsInit {
   readonly seed?: number
   readonly knobs?: Partial<MembershipKnobs>
   readonly persisted?: readonly { readonly key: string; readonly value: Uint8Array }[]
+  /** The roster that the first peer answers with. */
+  readonly rows?: readonly RosterRow[]
 }
 
 export interface Sent {
@@ -103,7 +106,7 @@ export class Puppets {
   #asleep: MembershipInput[] | undefined
 
   /** A mesh that has settled: all linked, all heard, the machine's own incarnation is 1. */
-  constructor({ count, seed = 1, knobs = {}, persisted = [] }: PuppetsInit) {
+  constructor({ count, seed = 1, knobs = {}, persisted = [], rows = [] }: PuppetsInit) {
     this.others = Array.from({ length: count - 1 }, (_, index) => puppet(index + 1))
     this.graph = new ObserverGraph([this.self, ...this.others])
     this.beating = new Set(this.others)
@@ -115,7 +118,7 @@ export class Puppets {
     for (const id of this.others) this.link(id)
     for (const id of this.others) this.say(id, { kind: 'alive', alive: alive(id, 1) })
     const [first] = this.others
-    if (first !== undefined) this.say(first, page([]))
+    if (first !== undefined) this.say(first, page(rows))
     const beat = (): void => {
       for (const id of this.beating) this.say(id, { kind: 'heartbeat' })
       this.#clock.schedule(config.heartbeatMs, beat)
@@ -149,7 +152,7 @@ export class Puppets {
   }
 
   /** The process is not scheduled for so long; what waits comes after it. */
-  sleep(ms: number): void {
+  stall(ms: number): void {
     const waiting: MembershipInput[] = []
     this.#asleep = waiting
     this.run(ms)
@@ -270,6 +273,9 @@ export class Puppets {
           else this.disk.set(key, value)
         }
         return
+      case 'disconnect':
+        this.#clock.schedule(1, () => this.unlink(effect.peer))
+        return
       case 'knock': {
         const { peer, token } = effect
         const outcome = this.doors.get(peer) ?? 'nothing'
@@ -292,9 +298,7 @@ export function puppet(index: number): NodeId {
   return `n${String(index).padStart(4, '0')}`
 }
 
-type Rows = Extract<MembershipMessage, { kind: 'roster' }>['rows']
-
 /** The last page of a peer's roster. */
-export function page(rows: Rows): MembershipMessage {
+export function page(rows: readonly RosterRow[]): MembershipMessage {
   return { kind: 'roster', rows, forgets: [], want: [], done: true }
 }

@@ -80,7 +80,7 @@ for (const count of [1, 2, 3, 4, 20]) {
     const p = new Puppets({ count, seed: count })
     // Nothing waits for it either: what was sent meanwhile is lost.
     p.beating.clear()
-    p.sleep(30_000)
+    p.stall(30_000)
     for (const id of p.others) p.beating.add(id)
     const paused = p.events.filter(event => event.kind === 'paused')
     equal(paused.length, 1)
