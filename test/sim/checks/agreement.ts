@@ -69,11 +69,11 @@ export function whyNotConverged(subject: Subject, core: readonly SimHost[]): str
   }
   const digests = new Set(core.map(host => host.agent?.replica.digest()))
   if (digests.size > 1) return `L1: ${digests.size} states`
-  return whyNotExact(subject, core)
+  return whyNotExact(core)
 }
 
 /** L2, L4: each slot that can run runs once, with its number and in its present form. */
-function whyNotExact(_subject: Subject, core: readonly SimHost[]): string | undefined {
+function whyNotExact(core: readonly SimHost[]): string | undefined {
   const view = core[0]?.agent?.view
   if (view === undefined) return 'nobody is left'
   for (const { uid, record } of view.workloads.values()) {
@@ -90,6 +90,12 @@ function whyNotExact(_subject: Subject, core: readonly SimHost[]): string | unde
     if (volumes.length > 0 && slots.length < replicas) continue
     // Numbers may be above the count: nobody is renumbered (`placement.md` C6).
     if (slots.length !== replicas) return `L2: ${name} runs ${slots.length} of ${replicas}: ${text}`
+  }
+  for (const host of core) {
+    for (const { mark, owner, state } of host.engine.entries.values()) {
+      if (owner.mesh !== SIM_MESH || owner.node !== host.identity || state !== 'running') continue
+      if (!view.workloads.has(mark.uid)) return `S9: ${host.id} runs ${mark.workload}, of nobody`
+    }
   }
   return undefined
 }

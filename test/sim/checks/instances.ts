@@ -73,30 +73,36 @@ export function noOrphan(subject: Subject): Check {
   }
 }
 
-/** `protocols.md` 4, Data: nothing starts on silently empty data. */
-export function noEmptyStart(subject: Subject): Check {
+/**
+ * `protocols.md` 4, Data: nothing starts on silently empty data. A volume appears on a host only for
+ * a slot that, as far as the host knows, never ran anywhere.
+ */
+export function noEmptyStart(_subject: Subject): Check {
   const name = 'data'
-  /** Slot and volume -> the hosts that ever had it. */
-  const homes = new Map<string, Set<string>>()
+  const known = new Map<string, Set<string>>()
   return {
     name,
     observe: observation => {
+      if (observation.kind === 'lost') known.delete(observation.host.id)
       if (observation.kind !== 'engine') return
       const { host } = observation
       for (const { mark, spec, state } of host.engine.entries.values()) {
         if (state !== 'running') continue
         for (const volume of spec.volumes) {
           if (volume.kind !== 'volume' || volume.shared) continue
-          const key = `${mark.uid}/${mark.slot}/${volume.name}`
-          const known = homes.get(key) ?? new Set()
-          if (known.size > 0 && !known.has(host.id)) {
-            const first = [...known].join()
-            violate(name, `${host.id} starts ${mark.workload} on empty data; it is on ${first}`)
-          }
-          homes.set(key, known.add(host.id))
+          const here = known.get(host.id) ?? new Set()
+          known.set(host.id, here)
+          const key = `${mark.project}/${volume.name}`
+          if (here.has(key)) continue
+          here.add(key)
+          const elsewhere = host.agent?.view
+            .claims(mark.uid)
+            .find(claim => claim.slot === mark.slot && claim.record.instance !== '')
+          if (elsewhere === undefined) continue
+          const what = `${mark.workload}/${mark.slot}`
+          violate(name, `${host.id} starts ${what} on empty data; it ran on ${elsewhere.node}`)
         }
       }
-      void subject
     }
   }
 }

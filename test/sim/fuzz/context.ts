@@ -122,6 +122,16 @@ export class FaultContext {
     return this.pick(host => host.isUp && host.isOn && host.process?.isPaused === false)
   }
 
+  /** Somebody who can be joined: it is in the mesh, and sees most of it. */
+  pickMember(except?: SimHost): SimHost | undefined {
+    const most = this.hosts.filter(host => host.isUp).length / 2
+    return this.pick(host => {
+      const members = [...(host.agent?.view.members.values() ?? [])]
+      const seen = members.filter(member => member.state === 'alive').length
+      return host !== except && !host.isClone && host.disk.isMember && seen > most
+    })
+  }
+
   /** Some hosts, in random order. */
   some(count: number): SimHost[] {
     const left = this.hosts

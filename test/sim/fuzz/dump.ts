@@ -37,7 +37,8 @@ export function dump(world: World): string[] {
       for (const [node, failed] of view.failed(workload.uid)) {
         lines.push(`    failed ${node} ${failed.generation} ${failed.reason} ${failed.tries}`)
       }
-      for (const one of view.noClaims(workload.uid)) lines.push(`    noClaim ${JSON.stringify(one)}`)
+      for (const one of view.noClaims(workload.uid))
+        lines.push(`    noClaim ${JSON.stringify(one)}`)
     }
   }
   return lines

@@ -63,9 +63,9 @@ export const DISK_FAULTS: readonly Fault[] = [
     ids: ['F38'],
     name: 'disk lost',
     begin: context => {
-      const host = context.pick(one => one.isOn && one.isUp)
+      const host = context.pick(one => one.isOn && one.isUp && !one.isClone)
       if (host === undefined || !context.faults.atlas.mayForget(host)) return false
-      const peer = context.pick(other => other !== host && other.isUp)
+      const peer = context.pickMember(host)
       if (peer === undefined) return false
       host.kill(true)
       host.loseDisk()
@@ -105,7 +105,7 @@ export const DISK_FAULTS: readonly Fault[] = [
       world.trace(`${clone.id} is a clone of ${host.id}`)
       clone.start()
       context.during(15_000, [host, clone], () => {
-        if (clone.isUp) clone.kill(true)
+        clone.off()
         world.hosts.delete(clone.id)
         // Whoever of the two has refused to run: a person starts the right one again.
         if (host.isOn) host.start()

@@ -17,6 +17,7 @@ function engineFor(
   context.during(context.durationMs, [host], () => {
     context.world.trace(`${host.id} engine is well`)
     Object.assign(host.engineFaults, { slowMs: 0, hangs: false, liesOneIn: 0 })
+    for (const told of host.engineFaults.hung.splice(0)) told()
   })
   return true
 }

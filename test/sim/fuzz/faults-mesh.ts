@@ -9,7 +9,7 @@ export const MESH_FAULTS: readonly Fault[] = [
     name: 'a host joins',
     begin: context => {
       if (context.world.hosts.size >= HOSTS_MAX) return false
-      const peer = context.pickUp()
+      const peer = context.pickMember()
       if (peer === undefined) return false
       context.world.add([peer.address])
       return true
@@ -20,7 +20,7 @@ export const MESH_FAULTS: readonly Fault[] = [
     name: 'many join at once',
     begin: context => {
       if (context.world.hosts.size + 4 > HOSTS_MAX) return false
-      const peer = context.pickUp()
+      const peer = context.pickMember()
       if (peer === undefined) return false
       for (let count = 0; count < 4; count += 1) context.world.add([peer.address])
       return true

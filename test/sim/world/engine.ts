@@ -22,12 +22,14 @@ export interface EngineFaults {
   slowMs: number
   /** No answer at all; what was asked may be done (F44). */
   hangs: boolean
+  /** Calls that wait for a silent engine: told when it is well again, and its sockets are new. */
+  readonly hung: (() => void)[]
   /** One in so many calls is answered with an error of the server, done or not; 0: none. */
   liesOneIn: number
 }
 
 export function calmEngine(): EngineFaults {
-  return { slowMs: 0, hangs: false, liesOneIn: 0 }
+  return { slowMs: 0, hangs: false, hung: [], liesOneIn: 0 }
 }
 
 export interface SimRuntimeComponents {
@@ -40,6 +42,7 @@ export interface SimRuntimeComponents {
 }
 
 const CALL_MS = 1
+const SOCKET_LOST = 'memory: socket hang up'
 const SERVER_ERRORS = ['500 server error', '409 conflict', '404 not found'] as const
 
 export class SimRuntime implements Runtime {
@@ -122,6 +125,9 @@ export class SimRuntime implements Runtime {
       const onAbort = (): void => reject(signal.reason)
       if (signal.aborted) return onAbort()
       signal.addEventListener('abort', onAbort)
+      const hang = (): void => {
+        faults.hung.push(() => answer(() => reject(new RuntimeFailure('transient', SOCKET_LOST))))
+      }
       const lies = faults.liesOneIn > 0 && random.int(faults.liesOneIn) === 0
       const does = !lies || random.int(2) === 0
       const lie = (): void =>
@@ -132,7 +138,7 @@ export class SimRuntime implements Runtime {
       if (!does) return lie()
       work().then(
         result => {
-          if (faults.hangs) return
+          if (faults.hangs) return hang()
           if (lies) return lie()
           answer(() => {
             signal.removeEventListener('abort', onAbort)
@@ -140,7 +146,8 @@ export class SimRuntime implements Runtime {
           })
         },
         (error: unknown) => {
-          if (!faults.hangs) answer(() => reject(error))
+          if (faults.hangs) return hang()
+          answer(() => reject(error))
         }
       )
     })

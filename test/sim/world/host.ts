@@ -35,6 +35,8 @@ export class SimHost {
   address: string
   loadPerCore = 0
   hasMoved = false
+  /** It never comes back. */
+  isGone = false
   isOn = true
   process: SimProcess | undefined
   /** Answers of all its lives. */
@@ -95,7 +97,7 @@ export class SimHost {
 
   /** Starts the daemon, fresh or from what its disk holds. */
   start(join: readonly string[] = this.#join): void {
-    if (this.process !== undefined) return
+    if (this.process !== undefined || this.isGone) return
     this.isOn = true
     this.#join = join
     this.#boots += 1
@@ -113,6 +115,14 @@ export class SimHost {
   kill(withHost: boolean): void {
     this.world.trace(`${this.id} ${withHost ? 'loses power' : 'killed'}`)
     this.#end(withHost)
+  }
+
+  /** For good: nothing starts here again by itself. */
+  off(): void {
+    if (this.isUp) this.kill(true)
+    this.isOn = false
+    this.isGone = true
+    this.engine.crash()
   }
 
   /** A crash at a named point; somebody starts it again. */

@@ -100,8 +100,8 @@ export class SimProcess {
         info: simInfo(host),
         onEvent: event => this.#event(event),
         onReply: (operation, answer) => this.#reply(operation, answer),
-        onLink: () => {
-          disk.isMember = true
+        onLink: event => {
+          if (event.state === 'open') disk.isMember = true
         },
         onFatal: error => this.#fatal(error),
         onPoint: point => this.#point(point)
