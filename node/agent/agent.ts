@@ -29,14 +29,13 @@ import type {
   Refusal,
   Submission
 } from './api.ts'
-import { allocKey } from './claims.ts'
 import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Gate } from './gate.ts'
 import { EIGHTHS_FULL } from './load-factor.ts'
 import { Pacing } from './pacing.ts'
 import { Placing } from './placing.ts'
-import { readWorkloadRecord } from './records.ts'
+import { allocKey, readWorkloadRecord } from './records.ts'
 import { Slots } from './slots.ts'
 import { Submissions } from './submissions.ts'
 import { View } from './view.ts'

@@ -76,6 +76,14 @@ export interface AllocationRecord {
   readonly startedAt: string
 }
 
+export function allocKey(uid: string, slot: number): string {
+  return `alloc/${uid}/${slot}`
+}
+
+export function duelKey(uid: string, slot: number, rivalClaim: string): string {
+  return `duel/${uid}/${slot}/${rivalClaim}`
+}
+
 /** Owner record `failed/<uid>`: this node cannot run that template (`protocols.md` 4). */
 export interface FailedRecord {
   readonly generation: string

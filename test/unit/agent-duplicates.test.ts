@@ -52,6 +52,20 @@ test('a copy whose data was given up goes at once, also where it would be chosen
   }
 })
 
+test('a slot that was handed over and is ours again is taken back under a new claim', () => {
+  const one = side()
+  one.claim('a', 0)
+  one.runs(0)
+  one.claim('b', 0, { state: 'healthy', sequence: 4, replaces: ['c-a-0'] })
+  one.targets.set(0, 'a')
+  one.decide(0)
+  const mine = one.mine(0)
+  equal([mine?.state, mine?.sequence, mine?.replaces], ['healthy', 5, ['c-b-0']])
+  ok(mine?.claim !== 'c-a-0', 'the claim that was handed over stays so')
+  one.decide(100)
+  equal(one.mine(0), mine, 'once')
+})
+
 test('an ended copy is not restarted to fight a running one for the slot', () => {
   const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
   one.claim('a', 0)
