@@ -3,10 +3,11 @@ import { bounded, determinism } from './agreement.ts'
 import type { Check, Subject } from './check.ts'
 import { noEmptyStart, noOrphan, nothingForeign, oneEachHost } from './instances.ts'
 import { incarnations, noHealthyDeath, obituaries } from './members.ts'
-import { durableAcks, neverGuess, noLostEdit, noResurrection } from './state.ts'
+import { durableAcks, neverGuess, noLostEdit, noResurrection, onceOnly } from './state.ts'
 
 const CHECKS: readonly ((subject: Subject) => Check)[] = [
   durableAcks,
+  onceOnly,
   noLostEdit,
   noResurrection,
   neverGuess,

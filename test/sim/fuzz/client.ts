@@ -83,7 +83,7 @@ export class Client {
   #submit(asked: Asked, random: SeededRandom): void {
     // The API of a node that is in no mesh yet refuses.
     const up = [...this.#world.hosts.values()].filter(
-      host => host.isUp && host.isOn && host.disk.isMember
+      host => host.isUp && host.isOn && !host.isClone && host.disk.isMember
     )
     const host = up[random.int(Math.max(1, up.length))]
     const process = host?.process
