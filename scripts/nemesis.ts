@@ -1,7 +1,8 @@
 /**
  * `npm run nemesis -- [--minutes M] [--seed N] [--kills K] [--cuts C] [--pauses P]`: chaos against
- * real daemons in namespaces until so much was done, or the time is up. Needs root. Ends with one
- * line; exit code 1 on a violation, and then history and logs are kept.
+ * real daemons in namespaces until so much was done, or the time is up; with `--engines` on real
+ * Docker engines instead of the process runtime. Needs root. Ends with one line; exit code 1 on a
+ * violation, and then history and logs are kept.
  */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
@@ -10,7 +11,7 @@ import { nemesis } from '../test/helpers/nemesis.ts'
 const SEED_BELOW = 2 ** 24
 const PHASE_MS = 25_000
 const USAGE =
-  'npm run nemesis -- [--minutes M] [--seed N] [--kills K] [--cuts C] [--pauses P] [--quiet]\n'
+  'npm run nemesis -- [--minutes M] [--seed N] [--kills K] [--cuts C] [--pauses P] [--engines] [--quiet]\n'
 
 function usage(text: string): never {
   process.stderr.write(`error[USAGE]: ${text}\n${USAGE}`)
@@ -38,6 +39,7 @@ function parse() {
       kills: { type: 'string', default: '200' },
       cuts: { type: 'string', default: '50' },
       pauses: { type: 'string', default: '20' },
+      engines: { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false }
     }
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
   process.stdout.write(`nemesis seed ${seed}\n`)
   const result = await nemesis({
     seed,
+    engines: values.engines,
     wanted: {
       kills: count('kills', values.kills),
       cuts: count('cuts', values.cuts),

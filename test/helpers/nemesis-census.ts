@@ -1,10 +1,12 @@
-/** What runs in the hosts' namespaces, by the kernel alone: `/proc`, never shoal. */
+/** What runs on the hosts, by the kernel (`/proc`) or the engines: never by shoal. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import type { Running } from './nemesis-history.ts'
+import { type Running, shortUid } from './nemesis-history.ts'
+import type { Engine } from './testbed-engine.ts'
 
 /** Every workload and every decoy runs this program with this argument. */
 export const PROGRAM = ['sleep', '86399'] as const
 export const DECOY_VARIABLE = 'NEMESIS_DECOY'
+export const DECOY_LABEL = 'nemesis.decoy'
 
 export interface Found extends Running {
   /** Start time in ticks: with the pid it names one process. */
@@ -59,8 +61,24 @@ export function census(hosts: ReadonlyMap<string, string>): Found[] {
     })
 }
 
-/** True while this very process lives. */
-export function stillRuns(one: Found): boolean {
+/** What an engine runs; nothing while it does not answer. */
+export async function containersOf(host: string, engine: Engine): Promise<Found[]> {
+  if (!(await engine.ping())) return []
+  const all = await engine.containers(false).catch(() => [])
+  return all
+    .filter(({ Labels }) => Labels['shoal.managed'] === 'true')
+    .map(({ Labels }) => ({
+      ...{ host, pid: 0, startTicks: '', slot: Number(Labels['shoal.slot']) },
+      project: Labels['shoal.project'] ?? '',
+      name: Labels['shoal.workload'] ?? '',
+      uid: shortUid(Labels['shoal.uid'] ?? ''),
+      isDecoy: Labels[DECOY_LABEL] !== undefined
+    }))
+}
+
+/** True while this very process lives. A container has no pid here: an engine lists at once. */
+function stillRuns(one: Found): boolean {
+  if (one.pid === 0) return true
   try {
     const stat = readFileSync(`/proc/${one.pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -19,7 +19,7 @@ import {
 
 export const SETTLE_MS_MAX = 30_000
 /** A death that is decided on a harm may be told so long after it. */
-export const DEATH_GRACE_MS = 15_000
+export const DEATH_GRACE_MS = 6_000
 /** A daemon that was stopped does what it was asked when it goes on. */
 const LATE_MS = 12_000
 
@@ -107,7 +107,18 @@ function isRemembered(history: History, operation: Operation): boolean {
         ({ outcome, sentMs, doneMs }) => outcome !== 'refused' && doneMs > fromMs && sentMs < toMs
       )
   )
-  return between.length < PAST_MAX && between.every(other => other.kind !== 'rm')
+  const uid = firstAnswer(operation)?.changes[0]?.uid
+  // One that was asked for before may still have been unknown to the node that was asked first.
+  const hasEnded = history.operations.some(
+    other =>
+      other.kind === 'rm' &&
+      other !== operation &&
+      other.attempts.some(
+        ({ sentMs, changes }) => sentMs < toMs && changes.some(one => one.uid === uid)
+      )
+  )
+  const isLate = between.length >= PAST_MAX || between.some(other => other.kind === 'rm')
+  return !isLate && !hasEnded
 }
 
 /** S1, at the end: what was acknowledged is there, or was overwritten or removed on purpose. */

@@ -40,6 +40,8 @@ export interface ClientInit {
   readonly folder: string
   /** Sample the disks of one acknowledgement in so many. */
   readonly sampleOneIn: number
+  /** '': the process runtime. */
+  readonly image: string
 }
 
 /** What a call sends, so that the same can be sent again. */
@@ -121,14 +123,17 @@ export class NemesisClient {
     what: { readonly project: string; readonly name: string; readonly replicas: number }
   ): Request {
     const { project, name, replicas } = what
+    const { image } = this.#c
     const workload: WorkloadSpec = spec({
-      ...{ project, name, replicas, runtime: 'process', command: [...PROGRAM] },
+      ...{ project, name, replicas, command: [...PROGRAM] },
+      ...(image === '' ? { runtime: 'process' as const } : { runtime: 'docker' as const, image }),
       env: { [EDIT_VARIABLE]: operation.id }
     })
     const request = { operation: operation.id, project, prune: false, dryRun: false }
     const file = join(this.#c.folder, `${operation.id}.yaml`)
     const env = `environment: { ${EDIT_VARIABLE}: ${operation.id} }`
-    const lines = `command: ${JSON.stringify(PROGRAM)}, deploy: { replicas: ${replicas} }, ${env}`
+    const from = image === '' ? '' : `image: ${image}, `
+    const lines = `${from}command: ${JSON.stringify(PROGRAM)}, deploy: { replicas: ${replicas} }, ${env}`
     writeFileSync(file, `services: { ${name}: { ${lines} } }\n`)
     const command = ['deploy', '-f', file, '-p', project]
     return this.#request(operation, command, (client, signal) =>

@@ -34,6 +34,8 @@ export interface FaultsInit {
 type Kind = 'kill' | 'host' | 'all' | 'pause' | 'cut' | 'reset' | 'disk'
 
 const ARMED_PERCENT = 65
+/** Two hosts are spared for all of so many phases but the last one. */
+const SPARED_PHASES = 4
 /** Points are passed at very different rates: so many passings at most. */
 const PASSINGS: Readonly<Record<string, number>> = { write: 60, send: 300, reply: 3 }
 const PASSINGS_OTHERS = 4
@@ -47,7 +49,8 @@ export class Faults {
   #isCut = false
   #isQuiet = true
   readonly #counts = { kills: 0, hosts: 0, cuts: 0, resets: 0, pauses: 0, disks: 0 }
-  /** Left alone in this phase. */
+  #phases = 0
+  /** Left alone for some phases, for whoever is well must not be called dead. */
   #spared: readonly NemesisHost[] = []
 
   constructor(init: FaultsInit) {
@@ -62,7 +65,9 @@ export class Faults {
   /** Faults for so long, or until there were enough; some hosts are spared for the whole phase. */
   async phase(ms: number, wanted: Wanted): Promise<void> {
     const { random, hosts } = this.#c
-    this.#spared = random.int(4) === 0 ? [] : this.#pick(hosts, 2)
+    if (this.#phases % SPARED_PHASES === 0) this.#spared = this.#pick(hosts, 2)
+    if (this.#phases % SPARED_PHASES === SPARED_PHASES - 1) this.#spared = []
+    this.#phases += 1
     this.#c.say(`spared: ${this.#spared.map(host => host.name).join(' ') || 'nobody'}`)
     this.#isQuiet = false
     const endMs = Date.now() + ms
@@ -193,10 +198,11 @@ export class Faults {
         await sleep(waitMs)
         const isArmed = failpoint !== '' && !this.#isQuiet
         if (isArmed) this.#armed.add(host)
-        host.start({ failpoint: isArmed ? failpoint : '' })
         try {
+          await host.startEngine()
+          host.start({ failpoint: isArmed ? failpoint : '' })
           await host.untilReady()
-          host.addDecoy({ project: 'p0', name: 'a' })
+          await host.decoy.add()
           host.heal()
         } catch (error) {
           // At its failpoint it may end before that.

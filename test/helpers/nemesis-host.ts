@@ -3,22 +3,14 @@
  * that can be filled, a daemon as our child (so that every end of it is seen), and decoys.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  writeFileSync
-} from 'node:fs'
+import { existsSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from '../../src/api/client.ts'
 import { NODE_FLAGS } from '../../src/cli/node-flags.ts'
 import { ShoalClient, shoalProgram } from './cluster-cli.ts'
-import { DECOY_VARIABLE, namespaceOf, PROGRAM } from './nemesis-census.ts'
+import { namespaceOf } from './nemesis-census.ts'
+import { ContainerDecoy, type Decoy, ProcessDecoy } from './nemesis-decoy.ts'
 import type { Harm, History } from './nemesis-history.ts'
 import { type Host, PORT } from './testbed.ts'
 import { isAlive, must, run, sleep, until } from './testbed-run.ts'
@@ -54,6 +46,8 @@ export class NemesisHost {
   readonly client: Client
   readonly cli: ShoalClient
   readonly network: string
+  readonly decoy: Decoy
+  readonly #image: string
   readonly #history: History
   #child: ChildProcess | undefined
   #harm: Harm | undefined
@@ -61,19 +55,22 @@ export class NemesisHost {
   /** We are about to end it ourselves. */
   #isAsked = false
   #isFilling = false
-  #decoy: { readonly pid: number } | undefined
   /** Ended at a failpoint, so far. */
   failpoints = 0
 
-  constructor(host: Host, history: History) {
+  /** `image`: what its engine runs; '' for the process runtime. */
+  constructor(host: Host, history: History, image: string) {
     this.host = host
     this.#history = history
+    this.#image = image
     this.folder = join(diskFolder(), host.name)
     this.dataDir = join(this.folder, 'data')
     this.socket = join(this.folder, 's.sock')
     this.client = new Client({ socketPath: this.socket })
     this.cli = new ShoalClient(host.name, this.socket, host.inside)
     this.network = namespaceOf(host.namespace)
+    this.decoy =
+      image === '' ? new ProcessDecoy(host, this.dataDir) : new ContainerDecoy(host, image)
   }
 
   get name(): string {
@@ -114,7 +111,10 @@ export class NemesisHost {
     )
     const flags = [
       ...['--name', this.name, '--data-dir', this.dataDir, '--socket', this.socket],
-      ...['--listen', `/ip4/${this.host.address}/tcp/${PORT}`, '--runtime', 'process'],
+      ...['--listen', `/ip4/${this.host.address}/tcp/${PORT}`],
+      ...(this.#image === ''
+        ? ['--runtime', 'process']
+        : ['--runtime', 'docker', '--docker-host', `unix://${this.host.engine.socket}`]),
       ...(init.join ?? [])
     ]
     const argv = [...this.host.inside, ...program.slice(0, 1), ...NODE_FLAGS, ...program.slice(1)]
@@ -166,6 +166,11 @@ export class NemesisHost {
     })
   }
 
+  /** After `killHost` there is none, where there should be one. */
+  async startEngine(): Promise<void> {
+    if (this.#image !== '' && !(await this.host.engine.ping())) await this.host.startEngine()
+  }
+
   /** SIGKILL to the daemon; what it runs lives on. */
   async kill(): Promise<void> {
     this.harm('kill')
@@ -181,7 +186,7 @@ export class NemesisHost {
   async killHost(): Promise<void> {
     this.harm('host')
     this.#isAsked = true
-    this.#decoy = undefined
+    this.decoy.forget()
     await this.host.kill()
     await until(`${this.name} is gone`, () => (this.isUp ? undefined : true), { intervalMs: 5 })
   }
@@ -217,48 +222,5 @@ export class NemesisHost {
 
   stopFilling(): void {
     this.#isFilling = false
-  }
-
-  /**
-   * A stranger's process that looks as ours do, and a record beside ours that names it, of another
-   * mesh: whoever goes by names, environments or pids alone takes it for a workload.
-   */
-  addDecoy(look: { readonly project: string; readonly name: string }): void {
-    if (this.#decoy !== undefined) return
-    const { project, name } = look
-    const env = {
-      ...{ PATH: process.env['PATH'] ?? '', SHOAL_PROJECT: project, SHOAL_WORKLOAD: name },
-      ...{ SHOAL_SLOT: '0', SHOAL_NODE: this.name, [DECOY_VARIABLE]: '1' }
-    }
-    const directory = join(this.dataDir, 'process', `shoal-${project}-${name}-0-dec0dec0`)
-    mkdirSync(join(directory, 'work'), { recursive: true })
-    const argv = [...this.host.inside, ...PROGRAM]
-    const child = spawn(argv[0] ?? '', argv.slice(1), {
-      ...{ env, cwd: join(directory, 'work'), detached: true, stdio: 'ignore' as const }
-    })
-    child.unref()
-    const pid = child.pid ?? 0
-    this.#decoy = { pid }
-    const mark = {
-      ...{ mesh: 'f'.repeat(32), uid: `dec0dec0${'0'.repeat(24)}`, slot: 0, claim: 'decoy' },
-      ...{ generation: '1.decoy', project, workload: name }
-    }
-    const node = '12D3KooWGRUVh5cT8Jzpnoc3GcZTdRmwGFGb2nZtKTWkTxvHqvZp'
-    const file = { format: 1, nonce: 'dec0dec0', node, mark, spec: {} }
-    writeFileSync(join(directory, 'mark.json'), JSON.stringify(file))
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').trim()
-    const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
-    const shim = { run: 1, pid, bootId, startTicks, startedAt: new Date().toISOString() }
-    writeFileSync(join(directory, 'shim'), JSON.stringify(shim))
-    writeFileSync(join(directory, 'workload.1'), `${pid} ${bootId} ${stat}\n`)
-  }
-
-  /** What of the decoys is gone although this host was not killed; '' when all is there. */
-  decoyLost(): string {
-    if (this.#decoy === undefined) return ''
-    if (!isAlive(this.#decoy.pid)) return `the stranger's process ${this.#decoy.pid}`
-    const names = readdirSync(join(this.dataDir, 'process'))
-    return names.some(name => name.endsWith('-dec0dec0')) ? '' : `the stranger's record`
   }
 }

@@ -1,5 +1,5 @@
 /** The eyes of a nemesis run: what runs, all the time; what nodes say; what is wanted. */
-import { census, doublesOf, type Found } from './nemesis-census.ts'
+import { census, containersOf, doublesOf, type Found } from './nemesis-census.ts'
 import { EDIT_VARIABLE } from './nemesis-disks.ts'
 import type { History, Wanted } from './nemesis-history.ts'
 import type { NemesisHost } from './nemesis-host.ts'
@@ -20,8 +20,11 @@ export class Watch {
   /** Times it looked at what runs. */
   looks = 0
 
-  constructor(hosts: readonly NemesisHost[], history: History) {
+  readonly #hasEngines: boolean
+
+  constructor(hosts: readonly NemesisHost[], history: History, hasEngines: boolean) {
     this.#hosts = hosts
+    this.#hasEngines = hasEngines
     this.#history = history
     this.#names = new Map(hosts.map(host => [host.network, host.name]))
   }
@@ -36,8 +39,11 @@ export class Watch {
   }
 
   /** What runs now, without the decoys. */
-  running(): Found[] {
-    return census(this.#names).filter(one => !one.isDecoy)
+  async running(): Promise<Found[]> {
+    const found = this.#hasEngines
+      ? await Promise.all(this.#hosts.map(({ host, name }) => containersOf(name, host.engine)))
+      : [census(this.#names)]
+    return found.flat().filter(one => !one.isDecoy)
   }
 
   async #look(): Promise<void> {
@@ -46,7 +52,7 @@ export class Watch {
     while (!this.#abort.signal.aborted) {
       this.looks += 1
       const atMs = Date.now()
-      const found = this.running()
+      const found = await this.running()
       for (const one of found) seen.set(one.uid, { lastMs: atMs, host: one.host })
       for (const running of doublesOf(found)) {
         const name = running.map(one => one.pid).join(' ')
@@ -54,7 +60,7 @@ export class Watch {
         known.add(name)
       }
       for (const host of this.#hosts) {
-        const what = host.decoyLost()
+        const what = await host.decoy.lost().catch(() => '')
         if (what !== '' && !known.has(`${host.name} ${what}`))
           decoysLost.push({ atMs, host: host.name, what })
         if (what !== '') known.add(`${host.name} ${what}`)

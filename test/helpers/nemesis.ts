@@ -37,6 +37,8 @@ const CLIENT_NAMES: readonly (readonly string[])[] = [
 export interface NemesisInit {
   readonly seed: number
   readonly wanted: Wanted
+  /** Real Docker engines instead of the process runtime. */
+  readonly engines?: boolean
   /** Of faults, at most; the calm after each phase comes on top. */
   readonly faultsMs: number
   readonly phaseMs: number
@@ -79,7 +81,7 @@ async function formMesh(hosts: readonly NemesisHost[]): Promise<void> {
     host.start({ join: ['--join', addresses[0] ?? '', '--token-file', file] })
   for (const host of others) await host.untilReady()
   for (const host of hosts) {
-    host.addDecoy({ project: 'p0', name: 'a' })
+    await host.decoy.add()
     host.heal()
   }
 }
@@ -97,7 +99,7 @@ async function settle({ hosts, history, watch, say }: Run, healedMs: number): Pr
         fault = `${host.name}: ${String(error)}`
       }
     }
-    const settled = { healedMs, atMs: Date.now(), wanted, running: watch.running() }
+    const settled = { healedMs, atMs: Date.now(), wanted, running: await watch.running() }
     const wrong = fault === '' ? differences(settled) : [fault]
     const isOver = settled.atMs - healedMs > SETTLE_GIVE_UP_MS
     if (wrong.length === 0 || isOver) {
@@ -165,7 +167,7 @@ function keep(run: Run, violations: readonly string[], notes: readonly string[])
   const folder = join(tmpdir(), `shoal-nemesis-${run.init.seed}-${process.pid}`)
   mkdirSync(folder, { recursive: true })
   const plain = (_key: string, value: unknown): unknown =>
-    value instanceof Map ? Object.fromEntries(value) : value
+    value instanceof Map ? [...value] : value
   writeFileSync(join(folder, 'history.json'), JSON.stringify(run.history, plain, 1))
   writeFileSync(join(folder, 'violations.txt'), `${violations.join('\n')}\n`)
   writeFileSync(join(folder, 'faults.txt'), `${notes.join('\n')}\n`)
@@ -202,7 +204,8 @@ async function drive(run: Run): Promise<string[]> {
 /** Runs it; never throws for what the daemons do. */
 export async function nemesis(init: NemesisInit): Promise<NemesisResult> {
   await removeOrphanDisks()
-  const bed = await Testbed.open({ hosts: HOSTS, engines: false })
+  const engines = init.engines === true
+  const bed = await Testbed.open({ hosts: HOSTS, engines })
   try {
     mkdirSync(diskFolder(), { recursive: true })
     const startMs = Date.now()
@@ -213,18 +216,20 @@ export async function nemesis(init: NemesisInit): Promise<NemesisResult> {
       init.say(line)
     }
     const history = newHistory()
-    const hosts = bed.hosts.map(host => new NemesisHost(host, history))
+    const image = engines ? bed.image.name : ''
+    const hosts = bed.hosts.map(host => new NemesisHost(host, history, image))
     const { seed, sampleOneIn } = init
     const random = (stream: number): SeededRandom => new SeededRandom(seed * 16 + stream)
     const faults = new Faults({ bed, hosts, history, random: random(0), say })
     const clients = CLIENT_NAMES.map(
       (_, i) =>
         new NemesisClient(
-          { hosts, history, random: random(i + 1), folder: diskFolder(), sampleOneIn },
+          { hosts, history, random: random(i + 1), folder: diskFolder(), sampleOneIn, image },
           `c${i}`
         )
     )
-    const run = { init, history, hosts, faults, clients, watch: new Watch(hosts, history), say }
+    const watch = new Watch(hosts, history, engines)
+    const run = { init, history, hosts, faults, clients, watch, say }
     const failures = await drive(run)
     const violations = [...failures, ...checkAll(history)]
     const commands = clients.reduce((sum, client) => sum + client.commands, 0)

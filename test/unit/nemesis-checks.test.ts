@@ -187,6 +187,10 @@ test('S2: an id that is sent again after the end of its life is no promise, but 
   }
   equal(checks.checkOnce(late), [])
   only(checks.oldDoneAgain(late), /^S2: op1/)
+  // The node that was asked first did not know of a removal before: its edit was void at once.
+  const before = { ...late, operations: [removal(5), operation('op1', 10)] }
+  equal(checks.checkOnce(before), [])
+  equal(checks.checkOnce({ ...late, operations: [operation('op1', 10)] }).length, 1)
 })
 
 test('S3: a concurrent edit that lost and is not shown is found', () => {
@@ -243,7 +247,7 @@ test('L7: only the death of one that was well and within reach is false', () => 
     { host, kind: 'kill', fromMs, toMs }
   ]
   equal(checks.checkDeaths({ ...run, harms: harm('h2', 49_000, Number.POSITIVE_INFINITY) }), [])
-  equal(checks.checkDeaths({ ...run, harms: harm('h2', 30_000, 40_000) }), [])
+  equal(checks.checkDeaths({ ...run, harms: harm('h2', 30_000, 46_000) }), [])
   only(checks.checkDeaths({ ...run, harms: harm('h2', 10_000, 20_000) }), /^L7/)
   only(checks.checkDeaths({ ...run, harms: harm('h3', 49_000, 51_000) }), /^L7/)
   const cut = (a: string, b: string): History['cuts'] => [
