@@ -11,7 +11,8 @@ import { nemesis } from '../test/helpers/nemesis.ts'
 const SEED_BELOW = 2 ** 24
 const PHASE_MS = 25_000
 const USAGE =
-  'npm run nemesis -- [--minutes M] [--seed N] [--kills K] [--cuts C] [--pauses P] [--engines] [--quiet]\n'
+  'npm run nemesis -- [--minutes M] [--seed N] [--kills K] [--cuts C] [--pauses P]' +
+  ' [--engines] [--quiet]\n'
 
 function usage(text: string): never {
   process.stderr.write(`error[USAGE]: ${text}\n${USAGE}`)
