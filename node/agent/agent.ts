@@ -5,7 +5,6 @@
  */
 import { assert } from '../../gossip/core/assert.ts'
 import type { MemberEvent, MembershipEffect } from '../../gossip/core/membership/api.ts'
-import type { MembershipConfig } from '../../gossip/core/membership/config.ts'
 import { Membership } from '../../gossip/core/membership/membership.ts'
 import { readMembershipMessage } from '../../gossip/core/membership/message.ts'
 import type {
@@ -23,13 +22,13 @@ import type {
   AgentComponents,
   AgentEffect,
   AgentEvent,
+  AgentInit,
   AgentInput,
   AgentTimer,
   Prepared,
   Refusal,
   Submission
 } from './api.ts'
-import type { AgentConfig } from './config.ts'
 import { Evaluation } from './evaluation.ts'
 import { Gate } from './gate.ts'
 import { EIGHTHS_FULL } from './load-factor.ts'
@@ -39,12 +38,6 @@ import { allocKey, readWorkloadRecord } from './records.ts'
 import { Slots } from './slots.ts'
 import { Submissions } from './submissions.ts'
 import { View } from './view.ts'
-
-export interface AgentInit {
-  readonly mesh: string
-  readonly membership: MembershipConfig
-  readonly agent: AgentConfig
-}
 
 /** Inputs within so long of each other are evaluated together. */
 const COALESCE_MS = 5
@@ -61,6 +54,8 @@ export class Agent {
   readonly #gate: Gate
   readonly #evaluation: Evaluation
   readonly #submissions: Submissions
+  /** Keys that we hold since the start. */
+  readonly #said = new Set<string>()
   #effects: AgentEffect[] = []
   #nowMs = 0
   #wakeAtMs = Number.POSITIVE_INFINITY
@@ -295,9 +290,7 @@ export class Agent {
   #replicaEvent(event: ReplicationEvent): void {
     switch (event.kind) {
       case 'own':
-        // Our own records come from us, except those that an earlier life of this daemon left, and
-        // the end of those: peers may give them back after we said something of ourselves.
-        if (event.node !== this.self || !this.#gate.ready || event.value === null) {
+        if (event.node !== this.self || this.#isNews(event)) {
           this.view.setOwn(event.node, event.key, this.#decode(event.value))
         }
         return
@@ -312,6 +305,12 @@ export class Agent {
       case 'resynced':
         this.#gate.amnesiac = false
     }
+  }
+
+  /** Of ourselves we know from ourselves; of an earlier life of this daemon from its records, and
+   * that these have ended. */
+  #isNews({ key, value }: Extract<ReplicationEvent, { kind: 'own' }>): boolean {
+    return !this.#gate.ready || (value === null && !this.#said.has(key))
   }
 
   #shared(entry: SharedEntry): void {
@@ -341,6 +340,8 @@ export class Agent {
   /** Says something of ourselves: to the view at once, to the others through replication. */
   #publish(key: string, value: unknown): void {
     this.view.setOwn(this.self, key, value)
+    if (value === null) this.#said.delete(key)
+    else this.#said.add(key)
     const bytes = value === null ? null : this.#components.codec.encode(value)
     this.#command({ kind: 'own', key, value: bytes })
   }

@@ -10,6 +10,7 @@ import type {
   MembershipCommand,
   MembershipInput
 } from '../../gossip/core/membership/api.ts'
+import type { MembershipConfig } from '../../gossip/core/membership/config.ts'
 import type { MembershipMessage } from '../../gossip/core/membership/message.ts'
 import type { MembershipTimer } from '../../gossip/core/membership/timer.ts'
 import type { ReplicationEvent } from '../../gossip/core/replication/api.ts'
@@ -20,6 +21,7 @@ import type { NodeId, Random } from '../../gossip/core/types.ts'
 import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Action } from '../reconcile/action.ts'
 import type { Instance } from '../reconcile/instance.ts'
+import type { AgentConfig } from './config.ts'
 import type { NodeInfo } from './records.ts'
 import type { Outcome } from './slots.ts'
 
@@ -29,6 +31,12 @@ export interface AgentComponents {
   readonly codec: Codec
   /** Checks a spec that a peer or a client wrote; undefined when it is not one. */
   readonly readSpec: (value: unknown) => WorkloadSpec | undefined
+}
+
+export interface AgentInit {
+  readonly mesh: string
+  readonly membership: MembershipConfig
+  readonly agent: AgentConfig
 }
 
 export type AgentTimer =
