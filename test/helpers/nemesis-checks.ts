@@ -321,11 +321,20 @@ const coreOf = ({ key, uid, replicas, edit }: Wanted): unknown => [key, uid, rep
 const during = (span: Span, atMs: number): boolean =>
   span.fromMs <= atMs && atMs <= span.toMs + DEATH_GRACE_MS
 
-/** Why a death may be told: its subject was harmed, or the two could not hear each other. */
+const STARTS: ReadonlySet<string> = new Set(['kill', 'host', 'start'])
+
+/**
+ * Why a death may be told: its subject was harmed, the two could not hear each other, or who tells
+ * it has just started and is not ready: it repeats what it remembers.
+ */
 export function excuse(history: Pick<History, 'harms' | 'cuts'>, death: Death): boolean {
   const { observer, subject, atMs } = death
   return (
     history.harms.some(harm => harm.host === subject && during(harm, atMs)) ||
+    history.harms.some(
+      ({ host, kind, fromMs, toMs }) =>
+        host === observer && STARTS.has(kind) && fromMs <= atMs && atMs <= toMs
+    ) ||
     history.cuts.some(
       cut => cut.between.includes(observer) && cut.between.includes(subject) && during(cut, atMs)
     )

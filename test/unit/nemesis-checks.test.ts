@@ -250,6 +250,8 @@ test('L7: only the death of one that was well and within reach is false', () => 
   equal(checks.checkDeaths({ ...run, harms: harm('h2', 30_000, 46_000) }), [])
   only(checks.checkDeaths({ ...run, harms: harm('h2', 10_000, 20_000) }), /^L7/)
   only(checks.checkDeaths({ ...run, harms: harm('h3', 49_000, 51_000) }), /^L7/)
+  equal(checks.checkDeaths({ ...run, harms: harm('h1', 49_000, 51_000) }), [], 'it starts')
+  only(checks.checkDeaths({ ...run, harms: harm('h1', 40_000, 49_000) }), /^L7/)
   const cut = (a: string, b: string): History['cuts'] => [
     { between: [a, b], fromMs: 45_000, toMs: 55_000 }
   ]
