@@ -33,12 +33,12 @@ export interface FaultsInit {
 
 type Kind = 'kill' | 'host' | 'all' | 'pause' | 'cut' | 'reset' | 'disk'
 
-const ARMED_PERCENT = 65
+const ARMED_PERCENT = 75
 /** Two hosts are spared for all of so many phases but the last one. */
 const SPARED_PHASES = 4
 /** Points are passed at very different rates: so many passings at most. */
-const PASSINGS: Readonly<Record<string, number>> = { write: 60, send: 300, reply: 3 }
-const PASSINGS_OTHERS = 4
+const PASSINGS: Readonly<Record<string, number>> = { write: 25, send: 80, reply: 2 }
+const PASSINGS_OTHERS = 2
 
 export class Faults {
   readonly #c: FaultsInit

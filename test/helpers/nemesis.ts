@@ -175,7 +175,8 @@ function keep(run: Run, violations: readonly string[], notes: readonly string[])
     const log = join(host.folder, 'shoald.log')
     if (existsSync(log)) cpSync(log, join(folder, `${host.name}.log`))
     const state = join(host.dataDir, 'state')
-    if (existsSync(state)) cpSync(state, join(folder, host.name), { recursive: true })
+    const filter = (path: string): boolean => !path.endsWith('/ballast')
+    if (existsSync(state)) cpSync(state, join(folder, host.name), { recursive: true, filter })
   }
   appendFileSync(join(folder, 'violations.txt'), `npm run nemesis -- --seed ${run.init.seed}\n`)
   return folder
