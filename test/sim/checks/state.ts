@@ -128,7 +128,9 @@ export function noResurrection(subject: Subject): Check {
         if (state !== 'running' || started.has(start)) continue
         started.add(start)
         const sinceMs = knownMs.get(`${host.id} ${mark.uid}`)
-        if (sinceMs === undefined || host.engineFaults.hangs) continue
+        if (sinceMs === undefined) continue
+        // What was decided before waits for a slow disk or engine.
+        if (subject.faults.disturbance.calmMs(host.id) < START_GRACE_MS) continue
         const agoMs = subject.world.clock.nowMs() - sinceMs
         if (agoMs > START_GRACE_MS) {
           violate(name, `${host.id} starts ${mark.workload} ${agoMs} ms after hearing of its end`)

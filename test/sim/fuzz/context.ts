@@ -54,6 +54,7 @@ export class Faults {
   readonly disturbance: Disturbance
   /** How often each row of `promises.md` section 2 was exercised. */
   readonly counts = new Map<string, number>()
+  isOver = false
   readonly #active = new Set<Active>()
 
   constructor(world: World, atlas: Atlas) {
@@ -80,8 +81,9 @@ export class Faults {
     this.world.clock.schedule(ms, () => this.#end(active))
   }
 
-  /** Faults have ended, all of them. */
+  /** Faults have ended, all of them; what they still had in mind does not happen. */
   endAll(): void {
+    this.isOver = true
     for (const active of [...this.#active]) this.#end(active)
   }
 
@@ -144,6 +146,13 @@ export class FaultContext {
 
   during(ms: number, hosts: readonly SimHost[], undo: () => void): void {
     this.faults.during(ms, hosts, undo)
+  }
+
+  /** A later part of the same fault. */
+  later(ms: number, task: () => void): void {
+    this.world.clock.schedule(ms, () => {
+      if (!this.faults.isOver) task()
+    })
   }
 }
 

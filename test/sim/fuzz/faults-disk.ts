@@ -96,8 +96,11 @@ export const DISK_FAULTS: readonly Fault[] = [
     name: 'cloned',
     begin: context => {
       const host = context.pickUp()
-      if (host === undefined || context.world.hosts.size > 12) return false
       const { world } = context
+      // Two changes of address at once: nobody would find anybody without a beacon.
+      const moved = context.hosts.some(one => one.hasMoved)
+      if (host === undefined || host.isClone || moved || world.hosts.size > 12) return false
+      world.hadClone = true
       const clone = new SimHost(world, { id: `c${world.nextNumber()}`, zone: host.zone })
       clone.identity = host.identity
       clone.disk.restore(host.disk.image())
@@ -157,7 +160,7 @@ export const CLOCK_FAULTS: readonly Fault[] = [
     begin: context => {
       const host = context.hosts[context.random.int(context.hosts.length)] as SimHost
       for (let jump = 0; jump < 40; jump += 1) {
-        context.world.clock.schedule(jump * 100, () => {
+        context.later(jump * 100, () => {
           host.clock.jump(jump % 2 === 0 ? 3_600_000 : -3_600_000)
         })
       }

@@ -124,7 +124,7 @@ export const ENGINE_FAULTS: readonly Fault[] = [
       }
       const [known] = [...host.engine.entries.values()]
       if (known === undefined) return false
-      void host.engine.run(host.engine.create(owner, known.spec, mark))
+      host.engine.run(host.engine.create(owner, known.spec, mark)).catch(() => undefined)
       context.world.trace(`${host.id} ${mark.workload} appears`)
       return true
     }

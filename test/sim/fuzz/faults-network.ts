@@ -74,7 +74,7 @@ function swizzle(context: FaultContext): boolean {
   const rest = context.hosts
   for (const [index, host] of hosts.entries()) {
     const others = rest.filter(other => other !== host)
-    context.world.clock.schedule(index * 500, () => {
+    context.later(index * 500, () => {
       const ms = context.durationMs + context.random.int(10_000)
       cutFor(context, `clog ${host.id}`, between([host], others), ms)
     })
@@ -141,7 +141,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       const [left = [], right = []] = groups
       for (let round = 0; round < 4; round += 1) {
         const ms = 400 * 2 ** context.random.int(7)
-        context.world.clock.schedule(round * 8_000, () => {
+        context.later(round * 8_000, () => {
           cutFor(context, `cut ${namesOf(left)} | ${namesOf(right)}`, between(left, right), ms)
         })
       }
@@ -215,7 +215,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       // One host of a mesh: when all move at once nobody finds anybody without a beacon.
       const moved = context.hosts.find(one => one.hasMoved)
       const host = moved ?? context.pickUp()
-      if (host === undefined || !host.isUp || !host.isOn) return false
+      if (host === undefined || !host.isUp || !host.isOn || context.world.hadClone) return false
       const [, number = ''] = /10\.\d+\.\d+\.(\d+)/.exec(host.address) ?? []
       const net = 1 + context.random.int(250)
       // A daemon whose address is gone starts again: its listening socket was on it.

@@ -60,7 +60,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     begin: context => {
       const hosts = context.some(context.hosts.length)
       for (const [index, host] of hosts.entries()) {
-        context.world.clock.schedule(index * 1_500, () => {
+        context.later(index * 1_500, () => {
           if (!host.isUp || !host.isOn) return
           host.kill(false)
           context.during(1_000 + context.random.int(6_000), [host], () => host.start())

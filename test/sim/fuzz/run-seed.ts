@@ -33,6 +33,8 @@ export interface SeedResult {
 }
 
 const SAMPLE_MS = 1_000
+/** How often it is looked whether all is as it should be: a view differs while news travel. */
+const LOOK_MS = 100
 /** Of `promises.md` 1.3, with room for what a fault leaves behind: retries, back-off, TCP. */
 const CONVERGE_MS = 60_000
 /** A start that failed everywhere, or a crash loop, is tried again after at most 5 minutes. */
@@ -121,7 +123,7 @@ function schedule({ world, faults, client }: Subject, plan: readonly Planned[]):
   for (const planned of plan) {
     world.clock.schedule(planned.atMs, () => {
       if (planned.kind === 'ask') return client.act(planned.seed)
-      const fault = byName.get(planned.name)
+      const fault = faults.isOver ? undefined : byName.get(planned.name)
       if (fault?.begin(new FaultContext(faults, planned)) === true) faults.count(fault.ids)
     })
   }
@@ -173,6 +175,6 @@ async function converge(
     if (tookMs > limitMs) {
       throw new Violation(reason.slice(0, 2), `not within ${limitMs / 1_000} s: ${reason}`)
     }
-    await pass(subject, watch, SAMPLE_MS)
+    await pass(subject, watch, LOOK_MS)
   }
 }

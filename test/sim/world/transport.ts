@@ -108,23 +108,33 @@ export class SimTransport implements Transport {
       this.#emit({ peer: held.other(this).self, state: 'open', ...held.other(this).#c.hello() })
       return Promise.resolve()
     }
-    const [address] = addresses
     const fail = (failure: LinkFailure): void => {
       const state = failure === 'REFUSED' ? 'refused' : 'failed'
-      this.#emit({ peer, state, addresses, failure, message: `${address}: ${failure}` })
+      this.#emit({ peer, state, addresses, failure, message: `${addresses.join()}: ${failure}` })
     }
-    if (address === undefined || address === this.host.address) {
-      fail(address === undefined ? 'ADDRESS' : 'SELF')
+    const others = addresses.filter(address => address !== this.host.address)
+    if (others.length === 0) {
+      fail(addresses.length === 0 ? 'ADDRESS' : 'SELF')
       return Promise.resolve()
     }
-    this.#c.network.dial(this, address, options.timeoutMs, outcome => {
-      if (!this.isLive) return
-      if (outcome === 'refused') return fail('REFUSED')
-      if (outcome === 'failed') return fail('TIMEOUT')
-      if (outcome.self === this.self) return fail('SELF')
-      if (peer !== undefined && outcome.self !== peer) return fail('WRONG_PEER')
-      this.#met(outcome)
-    })
+    const failures: LinkFailure[] = []
+    let isOver = false
+    const failed = (failure: LinkFailure): void => {
+      failures.push(failure)
+      if (failures.length < others.length || isOver) return
+      fail(failures.find(one => one !== 'REFUSED') ?? 'REFUSED')
+    }
+    for (const address of others) {
+      this.#c.network.dial(this, address, options.timeoutMs, outcome => {
+        if (!this.isLive) return
+        if (outcome === 'refused') return failed('REFUSED')
+        if (outcome === 'failed') return failed('TIMEOUT')
+        if (outcome.self === this.self) return failed('SELF')
+        if (peer !== undefined && outcome.self !== peer) return failed('WRONG_PEER')
+        if (!isOver) this.#met(outcome)
+        isOver = true
+      })
+    }
     return Promise.resolve()
   }
 

@@ -58,6 +58,8 @@ export class World {
   readonly #seed: number
   readonly #hash = createHash('sha256')
   readonly #watchers = new Set<Watcher>()
+  /** Somebody has copied a data directory to another host. */
+  hadClone = false
   #operations = 0
   #numbers = 0
 
