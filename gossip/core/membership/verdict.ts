@@ -86,9 +86,12 @@ export class Verdict {
     for (const map of [this.#outside, this.#ready, this.#told]) map.delete(id)
   }
 
+  /** Some are suspect, or said to be dead by others: repair may be all that we hear of it. */
   #suspecting(): boolean {
-    for (const member of this.#c.roster.members.values()) {
-      if (member.state === 'suspect') return true
+    const { roster } = this.#c
+    for (const { id, state } of roster.members.values()) {
+      if (state === 'suspect' || (state === 'alive' && roster.obituaries(id).length > 0))
+        return true
     }
     return false
   }
