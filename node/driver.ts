@@ -65,6 +65,7 @@ export class Driver {
   readonly #init: DriverInit
   readonly #lanes = new Lanes()
   readonly #timers = new Set<() => void>()
+  #wake: (() => void) | undefined
   readonly #abort = new AbortController()
   #queue: AgentInput[] = []
   #running = false
@@ -167,11 +168,18 @@ export class Driver {
   }
 
   #schedule(effect: Extract<AgentEffect, { kind: 'schedule' }>): void {
+    // The agent has one wake-up: an earlier one would fall through by its token.
+    const isWake = effect.timer.core === 'agent'
+    if (isWake && this.#wake !== undefined) {
+      this.#wake()
+      this.#timers.delete(this.#wake)
+    }
     const cancel = this.#c.clock.schedule(effect.afterMs, () => {
       this.#timers.delete(cancel)
       this.input({ kind: 'timer', timer: effect.timer })
     })
     this.#timers.add(cancel)
+    if (isWake) this.#wake = cancel
   }
 
   #persist(lane: Lane, effect: Extract<AgentEffect, { kind: 'persist' }>): void {

@@ -34,6 +34,8 @@ export interface ExecutorComponents {
   readonly clock: Clock
   readonly log: Log
   readonly input: (input: AgentInput) => void
+  /** Asked before an action begins, which may be long after it was decided. */
+  readonly wants: (action: Action) => boolean
   readonly onPoint: OnPoint
 }
 
@@ -123,6 +125,9 @@ export class Executor {
     const runtime = this.#c.runtimes.get(action.runtime)
     if (runtime === undefined) {
       return { ok: false, failure: 'permanent', message: `no ${action.runtime} runtime here` }
+    }
+    if (!this.#c.wants(action)) {
+      return { ok: false, failure: 'transient', message: 'it is not wanted any more' }
     }
     // A restart starts; it has the points of a start.
     const what = action.kind === 'stop' ? 'stop' : 'start'

@@ -13,12 +13,14 @@ import { Agent } from './agent/agent.ts'
 import type { AgentEvent, AgentInput, SubmitAnswer } from './agent/api.ts'
 import { AGENT_PRESETS } from './agent/config.ts'
 import type { NodeInfo } from './agent/records.ts'
+import { isWanted } from './agent/wanted.ts'
 import type { Clock } from './clock.ts'
 import { Driver, type Transport } from './driver.ts'
 import { Executor } from './executor.ts'
 import type { Log } from './log.ts'
 import { OwnShare } from './own-share.ts'
 import type { OnPoint } from './points.ts'
+import type { Action } from './reconcile/action.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Store } from './store/store.ts'
 
@@ -78,7 +80,8 @@ export class LiveNode {
       }
     )
     const input = (value: AgentInput): void => this.input(value)
-    this.executor = new Executor({ ...components, input, onPoint })
+    const wants = (action: Action): boolean => isWanted(this.agent.view, this.agent.self, action)
+    this.executor = new Executor({ ...components, input, wants, onPoint })
   }
 
   /** It drives its agent: a submission is taken in. */

@@ -124,6 +124,7 @@ class SlotDecider {
       pinned: false,
       paced,
       ran: ready,
+      hasData: false,
       instance: '',
       health: 'none',
       startedAt: ''
@@ -199,6 +200,7 @@ class SlotDecider {
       ...this.#fresh(workload, false),
       sequence: mine.sequence,
       ran: mine.ran,
+      hasData: mine.hasData,
       beats: mine.beats
     })
   }

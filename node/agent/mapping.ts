@@ -141,7 +141,9 @@ function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {
     .sort((a, b) => a.slot - b.slot)
 }
 
+/** What was only started has written nothing; where two have, the later claim counts. */
 function newer(claim: Claim, other: Claim): boolean {
+  if (claim.record.hasData !== other.record.hasData) return claim.record.hasData
   const difference = claim.record.sequence - other.record.sequence
   return difference > 0 || (difference === 0 && claim.node < other.node)
 }

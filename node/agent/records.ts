@@ -68,8 +68,10 @@ export interface AllocationRecord {
   readonly pinned: boolean
   /** Waits its turn by pacing, not by fault. */
   readonly paced: boolean
-  /** It ran once, so its data may exist. */
+  /** It was started once, so its data may exist. */
   readonly ran: boolean
+  /** An instance of it was seen to run here: what that wrote is on this node. */
+  readonly hasData: boolean
   readonly instance: string
   readonly health: string
   /** Wall clock, display only. ISO 8601 or ''. */
@@ -173,7 +175,7 @@ export function isAllocationRecord(value: unknown): value is AllocationRecord {
     runtime(value['runtime']) &&
     list(RIVALS_MAX, name)(value['replaces']) &&
     list(RIVALS_MAX, name)(value['beats']) &&
-    [value['pinned'], value['paced'], value['ran']].every(flag)
+    [value['pinned'], value['paced'], value['ran'], value['hasData']].every(flag)
   )
 }
 

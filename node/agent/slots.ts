@@ -264,6 +264,7 @@ export class Slots {
       state: now.state,
       reason: now.reason,
       ran: true,
+      hasData: record.hasData || instance.state !== 'created',
       instance: instance.id,
       health: instance.health,
       startedAt: instance.startedAt ?? ''
@@ -385,6 +386,7 @@ function adopt(instance: Instance, workload: WorkloadView): AllocationRecord {
     pinned: false,
     paced: false,
     ran: true,
+    hasData: instance.state !== 'created',
     instance: instance.id,
     health: instance.health,
     startedAt: instance.startedAt ?? ''

@@ -80,6 +80,7 @@ test('an engine that starts after the daemon is used, and was no trouble before'
     input: input => {
       if (input.kind === 'observed') for (const name of input.runtimes) listed.add(name)
     },
+    wants: () => true,
     onPoint: () => undefined
   })
   executor.start()

@@ -69,6 +69,7 @@ export function allocation(fields: Partial<AllocationRecord> = {}): AllocationRe
     pinned: false,
     paced: false,
     ran: true,
+    hasData: true,
     instance: 'i',
     health: 'none',
     startedAt: '',

@@ -145,17 +145,19 @@ export function checkKept(history: History): string[] {
       if (!isAcked(operation)) continue
       const answer = firstAnswer(operation)
       if (answer === undefined || answer.changes.every(one => one.change === 'unchanged')) continue
+      if (isOldRemoval(history, operation)) continue
       if (operation.kind === 'rm') {
         const left = answer.changes.filter(({ uid }) => !disk.removed.has(uid))
         if (left.length > 0)
           violations.push(`S1: ${operation.id} (rm of ${left[0]?.uid}) is not on ${disk.host}`)
         continue
       }
-      const mine = writes.filter(one => one.operation === operation.id && one.key === operation.key)
-      const inPast = disk.writes.some(
-        one => one.key === operation.key && one.past.includes(operation.id)
+      // Its own write, or one that came after and carries its id along.
+      const { id, key } = operation
+      const carry = [...writes, ...disk.writes].filter(
+        one => one.key === key && (one.operation === id || one.past.includes(id))
       )
-      if (inPast || mine.some(kept)) continue
+      if (carry.some(kept)) continue
       const ended = answer.changes.every(
         ({ key, uid }) => disk.removed.has(uid) && removable(history, { ...NO_WRITE, key, uid })
       )
@@ -172,6 +174,19 @@ export function checkKept(history: History): string[] {
 const NO_WRITE: Write = {
   ...{ key: '', uid: '', dot: { node: '', boot: '', counter: 0 }, vector: [], order: 0, base: 0 },
   ...{ ends: [], remove: false, operation: '', past: [], edit: '' }
+}
+
+/**
+ * A removal whose first outcome was unknown and that was answered much later: it may have ended an
+ * earlier life then, and the answer names the life of now, which it did not touch.
+ */
+function isOldRemoval({ operations }: History, operation: Operation): boolean {
+  const [first] = operation.attempts
+  const answer = firstAnswer(operation)
+  if (operation.kind !== 'rm' || first?.outcome !== 'unknown' || answer === undefined) return false
+  const isBetween = ({ sentMs }: { readonly sentMs: number }): boolean =>
+    sentMs > first.sentMs && sentMs < answer.sentMs
+  return operations.some(other => other.key === operation.key && other.attempts.some(isBetween))
 }
 
 /**
@@ -253,6 +268,7 @@ export function checkRemoved(history: History): string[] {
   for (const operation of history.operations) {
     const answer = firstAnswer(operation)
     if (operation.kind !== 'rm' || answer === undefined) continue
+    if (isOldRemoval(history, operation)) continue
     for (const { uid, key } of answer.changes) {
       const after = history.settled.find(({ healedMs }) => healedMs >= answer.doneMs)
       const seen = history.seen.get(shortUid(uid))
