@@ -35,9 +35,10 @@ export function bounded(subject: Subject): Check {
   return {
     name,
     sample: () => {
-      const { clock, hosts } = subject.world
-      const limit = TIMERS_MAX * (hosts.size + 4)
-      if (clock.size > limit) violate(name, `${clock.size} timers of ${hosts.size} hosts wait`)
+      for (const { id, process } of subject.world.hosts.values()) {
+        const timers = process?.timers ?? 0
+        if (timers > TIMERS_MAX) violate(name, `${timers} timers of ${id} wait`)
+      }
     },
     observe: observation => {
       if (observation.kind !== 'engine') return

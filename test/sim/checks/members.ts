@@ -79,9 +79,15 @@ export function noHealthyDeath(subject: Subject): Check {
       if (member?.state !== 'dead') return
       const buried = [...subject.world.hosts.values()].find(host => host.identity === member.id)
       if (buried?.isUp !== true || buried.agent?.ready !== true) return
+      const { host } = observation
+      // A daemon that starts tells first what it believed when it ended.
+      if (member.incarnation < buried.agent.membership.self().incarnation) return
+      // Whoever shares its identity with another finds its links taken.
+      const twins = [...subject.world.hosts.values()].filter(one => one.identity === host.identity)
+      if (twins.length > 1) return
       const calmMs = subject.faults.disturbance.calmMs(buried.id)
       if (calmMs > HEALTHY_AFTER_MS) {
-        violate(name, `${observation.host.id} buries ${buried.id}, well for ${calmMs} ms`)
+        violate(name, `${host.id} buries ${buried.id}, well for ${calmMs} ms`)
       }
     }
   }

@@ -40,6 +40,8 @@ export class SimProcess {
   readonly node: LiveNode
   /** Ends the process at the n-th passing of a point. */
   crashAt: { readonly point: Point; left: number } | undefined
+  /** That wait now. */
+  timers = 0
   readonly #host: SimHost
   readonly #abort = new AbortController()
   readonly #medium: SimMedium
@@ -62,7 +64,7 @@ export class SimProcess {
     const clock: Clock = {
       nowMs: () => hostClock.nowMs(),
       wallMs: () => hostClock.wallMs(),
-      schedule: (afterMs, task) => hostClock.schedule(afterMs, () => this.enter(task, true))
+      schedule: (afterMs, task) => this.#schedule(afterMs, task)
     }
     const transportParts = { network: world.network, host, enter, isLive }
     this.transport = new SimTransport({ ...transportParts, hello: () => this.#hello() }, this.self)
@@ -182,6 +184,23 @@ export class SimProcess {
     }
     const around = { store, transport: this.transport, listen }
     await this.node.start(around, disk.isMember ? [] : join, signal)
+  }
+
+  #schedule(afterMs: number, task: () => void): () => void {
+    let isOver = false
+    const end = (): void => {
+      if (!isOver) this.timers -= 1
+      isOver = true
+    }
+    this.timers += 1
+    const cancel = this.#host.clock.schedule(afterMs, () => {
+      end()
+      this.enter(task, true)
+    })
+    return () => {
+      end()
+      cancel()
+    }
   }
 
   /** Timers that are overdue run before the sockets are read, as in libuv. */
