@@ -68,7 +68,7 @@ async function main(): Promise<void> {
     },
     faultsMs: count('minutes', values.minutes) * 60_000,
     phaseMs: PHASE_MS,
-    sampleOneIn: 2,
+    sampleOneIn: 1,
     say: text => {
       if (!values.quiet) process.stdout.write(`${text}\n`)
     }

@@ -125,6 +125,10 @@ test('S1: a disk holds an edit by itself, by a later one, or by the end of its l
 
 test('S1: an acknowledged edit that is gone at the end is lost', () => {
   only(checks.checkKept({ ...good(), final: onAll([]) }), /^S1: op1 .* is lost on h\d$/)
+  // Never seen itself, but a later one that carries its id is there.
+  const [two, three] = [write(2, { past: ['op1'] }), write(3, { vector: [write(2).dot] })]
+  const carried = { ...good(), writes: new Map([two, three].map(named)), final: onAll([three]) }
+  equal(checks.checkKept(carried), [])
   const elsewhere = [disk('h1', [write(1)]), disk('h2', [])]
   only(checks.checkKept({ ...good(), final: elsewhere }), /^S1: op1 .* is lost on h2$/)
 })
@@ -208,6 +212,12 @@ test('S4: what was removed and is listed, or runs after a calm, is found', () =>
   only(checks.checkRemoved({ ...run, final: onAll([write(1)]) }), /^S4: .* is on h\d$/)
   const seen = (lastMs: number): History['seen'] => new Map([['11111111', { lastMs, host: 'h2' }]])
   equal(checks.checkRemoved({ ...run, seen: seen(1_500) }), [])
+  // Unknown at first, answered after other work: the life it names is not the one it ended.
+  const unknown = attempt(40, { outcome: 'unknown', changes: [] })
+  const late = { ...removal(50), attempts: [unknown, ...removal(50).attempts] }
+  const listed = { ...run, final: onAll([write(1)]) }
+  equal(checks.checkRemoved({ ...listed, operations: [late, operation('op1', 45)] }), [])
+  only(checks.checkRemoved({ ...listed, operations: [late] }), /^S4/)
   only(checks.checkRemoved({ ...run, seen: seen(2_500) }), /^S4: .* ran on h2 again$/)
 })
 
