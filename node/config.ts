@@ -26,6 +26,8 @@ export interface Membership {
   readonly mesh: MeshIdentity
   /** Addresses to join by; empty when this node made the mesh or resumes it. */
   readonly join: readonly string[]
+  /** Where it was joined once: asked again by a member that knows nobody. */
+  readonly joined: readonly string[]
   /** The mesh is not written down yet: it is once a peer has accepted us. */
   readonly fresh: boolean
 }
@@ -86,9 +88,10 @@ export async function settleMembership(
   if (token === undefined) {
     const mesh = hasMesh ? await loadMesh(dataDir) : await createMesh(dataDir)
     if (!hasMesh) traces.made(MESH_FILE)
-    return { identity, mesh, join: options.join, fresh: false }
+    return { identity, mesh, join: options.join, joined: mesh.join ?? [], fresh: false }
   }
-  const mesh = { meshId: token.mesh, key: Buffer.from(token.key).toString('hex') }
+  const addresses = options.join.length > 0 ? options.join : token.addresses
+  const mesh = { meshId: token.mesh, key: Buffer.from(token.key).toString('hex'), join: addresses }
   if (hasMesh) {
     const own = await loadMesh(dataDir)
     if (own.meshId !== mesh.meshId) {
@@ -100,8 +103,7 @@ export async function settleMembership(
       })
     }
   }
-  const addresses = options.join.length > 0 ? options.join : token.addresses
-  return { identity, mesh, join: addresses, fresh: !hasMesh }
+  return { identity, mesh, join: addresses, joined: [], fresh: !hasMesh }
 }
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm: 'arm' }

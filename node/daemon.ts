@@ -139,7 +139,7 @@ export class Daemon {
     const store = await this.#storage.opened(signal)
     const listen = (): Promise<readonly string[]> => listenForPeers(this.#host)
     const around = { store, transport: this.#host, listen }
-    const addresses = await this.#node.start(around, this.#membership.join, signal)
+    const addresses = await this.#node.start(around, this.#membership, signal)
     log.info({ mesh: mesh.meshId, id: identity.nodeId, addresses }, 'listening')
     if (this.#joining.isMember) await this.#keep()
   }

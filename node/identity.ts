@@ -20,6 +20,7 @@ export const STORE_DIR = 'state'
 export const MESH_FILE_VERSION = 1
 
 const FILE_BYTES_MAX = 4_096
+const JOIN_MAX = 16
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
 
@@ -33,6 +34,8 @@ export interface MeshIdentity {
   readonly meshId: string
   /** The 32-byte key of the mesh (pnet) as 64 hex digits. Whoever holds it may speak. */
   readonly key: string
+  /** Where we once joined it. A crash may leave a member that knows nobody: it asks there again. */
+  readonly join?: readonly string[]
 }
 
 function codeOf(error: unknown): string | undefined {
@@ -166,6 +169,12 @@ function encodeMesh(mesh: MeshIdentity): Uint8Array {
   return Buffer.from(`${JSON.stringify({ ...mesh, version: MESH_FILE_VERSION }, undefined, 2)}\n`)
 }
 
+function isAddresses(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) && value.length <= JOIN_MAX && value.every(one => typeof one === 'string')
+  )
+}
+
 function isHex(value: unknown, length: number): value is string {
   return typeof value === 'string' && value.length === length && /^[0-9a-f]*$/.test(value)
 }
@@ -196,14 +205,15 @@ export async function saveMesh(dir: string, mesh: MeshIdentity): Promise<void> {
       where: path,
       hint: 'run shoal leave first, or use another --data-dir'
     })
-  if (old.key !== mesh.key) await writePrivate(path, encodeMesh(mesh), true)
+  const sameJoin = mesh.join === undefined || mesh.join.join() === old.join?.join()
+  if (old.key !== mesh.key || !sameJoin) await writePrivate(path, encodeMesh(mesh), true)
 }
 
 /** Loads the mesh this directory belongs to. Throws `STORE` by name for anything unusable. */
 export async function loadMesh(dir: string): Promise<MeshIdentity> {
   const path = join(dir, MESH_FILE)
   const bytes = await readPrivate(path, 'run shoal up or shoal join to belong to a mesh')
-  let value: { meshId?: unknown; key?: unknown; version?: unknown } | null
+  let value: Partial<Record<keyof MeshIdentity | 'version', unknown>> | null
   try {
     value = JSON.parse(bytes.toString('utf8')) as typeof value
   } catch (error) {
@@ -213,5 +223,6 @@ export async function loadMesh(dir: string): Promise<MeshIdentity> {
     throw storeError(`is of version ${value.version}, newer than this program`, path)
   if (value?.version !== MESH_FILE_VERSION || !isHex(value.meshId, 32) || !isHex(value.key, 64))
     throw storeError('lacks a mesh id, a key or a version', path, 'join again')
-  return { meshId: value.meshId, key: value.key }
+  const { meshId, key, join: addresses } = value
+  return isAddresses(addresses) ? { meshId, key, join: addresses } : { meshId, key }
 }

@@ -109,10 +109,14 @@ export class LiveNode {
     this.#driver?.input(input)
   }
 
-  /** Resolves when it takes part; the mesh may still be joining. Throws the signal's reason. */
+  /**
+   * Resolves when it takes part; the mesh may still be joining. `join`: addresses that somebody gave
+   * now; `joined`: gave once, for a member that a crash left without a roster. Throws the signal's
+   * reason.
+   */
   async start(
     surroundings: Surroundings,
-    join: readonly string[],
+    { join, joined }: { readonly join: readonly string[]; readonly joined: readonly string[] },
     signal: AbortSignal
   ): Promise<readonly string[]> {
     const { store, transport, listen } = surroundings
@@ -131,8 +135,10 @@ export class LiveNode {
     )
     this.#share.start()
     this.input({ kind: 'membership', command: { kind: 'addresses', addresses } })
-    if (join.length > 0) {
-      this.input({ kind: 'membership', command: { kind: 'join', addresses: join } })
+    const knowsNobody = this.agent.membership.members().size < 2
+    const ask = join.length === 0 && knowsNobody ? joined : join
+    if (ask.length > 0) {
+      this.input({ kind: 'membership', command: { kind: 'join', addresses: ask } })
     }
     executor.start()
     return addresses

@@ -110,6 +110,8 @@ export async function sayHello(
   signal: AbortSignal
 ): Promise<PeerHello> {
   const answer = readFrame(stream, signal)
+  // Nobody waits for it where the writing below throws; its failure must not be nobody's.
+  answer.catch(() => undefined)
   stream.send(prefixFrames([encode(ours)]))
   const theirs = parse(await answer)
   void stream.close().catch(() => {})

@@ -107,6 +107,9 @@ test('a token of the same mesh is saved again, one of another mesh is refused', 
   await saveMesh(dir, mesh)
   await saveMesh(dir, mesh)
   await saveMesh(dir, { ...mesh, key: 'ef'.repeat(32) })
+  const joined = ['/ip4/10.0.0.1/tcp/7970']
+  await saveMesh(dir, { ...mesh, key: 'ef'.repeat(32), join: joined })
+  equal((await loadMesh(dir)).join, joined, 'where it was joined is kept')
   is((await loadMesh(dir)).key, 'ef'.repeat(32))
   is((await refusal(saveMesh(dir, { ...mesh, meshId: '12'.repeat(16) }))).code, 'CONFLICT')
 })

@@ -183,7 +183,8 @@ export class SimProcess {
       return [address]
     }
     const around = { store, transport: this.transport, listen }
-    await this.node.start(around, disk.isMember ? [] : join, signal)
+    const asks = disk.isMember ? { join: [], joined: join } : { join, joined: [] }
+    await this.node.start(around, asks, signal)
   }
 
   #schedule(afterMs: number, task: () => void): () => void {
