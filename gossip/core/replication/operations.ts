@@ -27,10 +27,21 @@ export class Operations {
     return this.#known.get(`${operation}\n${key}`)
   }
 
+  /** A write that we hold now, and those that it carries along: we may have missed them. */
   note(write: SharedBody): void {
-    const name = `${write.operation}\n${write.key}`
-    if (this.#known.has(name)) return
-    this.#known.set(name, { dot: write.dot, content: contentOf(write) })
+    for (const { operation, dot } of [...write.past].reverse()) {
+      this.#note(`${operation}\n${write.key}`, { dot, content: undefined })
+    }
+    const content = contentOf(write)
+    this.#note(`${write.operation}\n${write.key}`, { dot: write.dot, content })
+  }
+
+  #note(name: string, operation: KnownOperation): void {
+    const known = this.#known.get(name)
+    if (known !== undefined && (known.content !== undefined || operation.content === undefined)) {
+      return
+    }
+    this.#known.set(name, operation)
     if (this.#known.size <= OPERATIONS_MAX) return
     const oldest = this.#known.keys().next().value
     if (oldest !== undefined) this.#known.delete(oldest)
