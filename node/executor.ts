@@ -147,9 +147,10 @@ export class Executor {
   async #on(runtime: Runtime, action: Action): Promise<Instance | undefined> {
     switch (action.kind) {
       case 'start':
-        return await this.#within(START_TIMEOUT_MS, signal =>
-          runtime.start(action.spec, action.mark, signal)
-        )
+        return await this.#within(START_TIMEOUT_MS, async signal => {
+          await refuseEmptyData(runtime, action, signal)
+          return await runtime.start(action.spec, action.mark, signal)
+        })
       case 'restart':
         await this.#within(START_TIMEOUT_MS, signal => runtime.restart(action.instance, signal))
         return undefined
@@ -205,4 +206,26 @@ export class Executor {
       this.#c.input({ kind: 'observed', runtimes, instances, beganMs })
     }
   }
+}
+
+/** An engine would make a volume that is gone anew, empty. Throws `permanent` instead. */
+async function refuseEmptyData(
+  runtime: Runtime,
+  { data, spec }: Extract<Action, { kind: 'start' }>,
+  signal: AbortSignal
+): Promise<void> {
+  const wanted = spec.volumes.flatMap(volume =>
+    volume.kind === 'volume' && !volume.shared && data.includes(volume.name) ? [volume.name] : []
+  )
+  if (wanted.length === 0) return
+  const here = await runtime.volumes(signal)
+  const gone = wanted.filter(
+    name => !here.some(volume => volume.name === name && volume.project === spec.project)
+  )
+  if (gone.length === 0) return
+  throw new RuntimeFailure(
+    'permanent',
+    `its data is gone: no volume ${gone.join(', ')} here; to start empty: ` +
+      `shoal volume abandon ${gone[0]}`
+  )
 }

@@ -124,7 +124,7 @@ class SlotDecider {
       pinned: false,
       paced,
       ran: ready,
-      hasData: false,
+      data: [],
       instance: '',
       health: 'none',
       startedAt: ''
@@ -200,7 +200,7 @@ class SlotDecider {
       ...this.#fresh(workload, false),
       sequence: mine.sequence,
       ran: mine.ran,
-      hasData: mine.hasData,
+      data: mine.data,
       beats: mine.beats
     })
   }

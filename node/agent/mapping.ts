@@ -143,7 +143,8 @@ function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {
 
 /** What was only started has written nothing; where two have, the later claim counts. */
 function newer(claim: Claim, other: Claim): boolean {
-  if (claim.record.hasData !== other.record.hasData) return claim.record.hasData
+  const [mine, theirs] = [claim.record.data.length > 0, other.record.data.length > 0]
+  if (mine !== theirs) return mine
   const difference = claim.record.sequence - other.record.sequence
   return difference > 0 || (difference === 0 && claim.node < other.node)
 }

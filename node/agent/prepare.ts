@@ -6,7 +6,7 @@ import { WORKLOADS_MAX, type WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Prepared, PreparedWrite, Refusal, Submission, SubmittedChange } from './api.ts'
 import { canonical, generationOf, hashText, templateHash } from './generation.ts'
 import type { WorkloadRecord } from './records.ts'
-import type { View, WorkloadView } from './view.ts'
+import type { Claim, View, WorkloadView } from './view.ts'
 
 class Draft {
   readonly changes: SubmittedChange[] = []
@@ -167,6 +167,11 @@ export function volumeNames(spec: WorkloadSpec): readonly string[] {
   })
 }
 
+/** Its data is on a dead node, or was found to be gone from a living one. */
+function isGone(view: View, { node, record }: Claim): boolean {
+  return !view.living(node) || (record.state === 'failed' && record.data.length > 0)
+}
+
 function abandon(
   view: View,
   submission: Extract<Submission, { kind: 'abandon' }>
@@ -181,7 +186,7 @@ function abandon(
     if (!matches(record.spec)) continue
     const gone = view
       .claims(uid)
-      .filter(claim => !view.living(claim.node) && (only === undefined || claim.slot === only))
+      .filter(claim => isGone(view, claim) && (only === undefined || claim.slot === only))
       .filter(claim => !view.abandoned(uid, claim.slot, claim.record.claim))
     for (const slot of [...new Set(gone.map(claim => claim.slot))].sort((a, b) => a - b)) {
       const here = gone.filter(claim => claim.slot === slot)

@@ -11,6 +11,7 @@ export const NAME_LENGTH_MAX = 256
 const REASON_LENGTH_MAX = 1_024
 const LABELS_MAX = 128
 const RIVALS_MAX = 64
+const DATA_MAX = 256
 
 /** Owner record `info`: what placement and people may know of a node. */
 export interface NodeInfo {
@@ -70,8 +71,8 @@ export interface AllocationRecord {
   readonly paced: boolean
   /** It was started once, so its data may exist. */
   readonly ran: boolean
-  /** An instance of it was seen to run here: what that wrote is on this node. */
-  readonly hasData: boolean
+  /** Local volumes and paths that an instance of it ran with here: what it wrote is on this node. */
+  readonly data: readonly string[]
   readonly instance: string
   readonly health: string
   /** Wall clock, display only. ISO 8601 or ''. */
@@ -175,7 +176,8 @@ export function isAllocationRecord(value: unknown): value is AllocationRecord {
     runtime(value['runtime']) &&
     list(RIVALS_MAX, name)(value['replaces']) &&
     list(RIVALS_MAX, name)(value['beats']) &&
-    [value['pinned'], value['paced'], value['ran'], value['hasData']].every(flag)
+    list(DATA_MAX, reason)(value['data']) &&
+    [value['pinned'], value['paced'], value['ran']].every(flag)
   )
 }
 

@@ -9,6 +9,7 @@ import type { FailureKind, Instance, InstanceMark } from '../reconcile/instance.
 import { planSlot } from '../reconcile/plan.ts'
 import { progress } from '../reconcile/progress.ts'
 import type { AgentConfig } from './config.ts'
+import { volumeNames } from './prepare.ts'
 import type { AllocationRecord } from './records.ts'
 import type { WorkloadView } from './view.ts'
 
@@ -264,7 +265,7 @@ export class Slots {
       state: now.state,
       reason: now.reason,
       ran: true,
-      hasData: record.hasData || instance.state !== 'created',
+      data: dataOf(record.data, instance, workload),
       instance: instance.id,
       health: instance.health,
       startedAt: instance.startedAt ?? ''
@@ -295,7 +296,7 @@ export class Slots {
     }
     const plan = planSlot({
       desired: wanted
-        ? { spec: current ? spec : { ...spec, runtime: record.runtime }, mark }
+        ? { spec: current ? spec : { ...spec, runtime: record.runtime }, mark, data: record.data }
         : undefined,
       instances: run.instances,
       waitMs: run.backoff.waitMs(nowMs),
@@ -370,6 +371,19 @@ function changed<R extends StepResult>(
   return { ...result, record: { ...record, ...fields } }
 }
 
+/** What an instance may have written to, kept by identity where nothing is new. */
+function dataOf(
+  before: readonly string[],
+  instance: Instance,
+  workload: WorkloadView
+): readonly string[] {
+  if (instance.state === 'created') return before
+  const now = volumeNames(workload.record.spec)
+  return now.every(name => before.includes(name))
+    ? before
+    : [...new Set([...before, ...now])].sort()
+}
+
 /** A claim for an instance that runs without one: a returned daemon whose records are gone. */
 function adopt(instance: Instance, workload: WorkloadView): AllocationRecord {
   return {
@@ -386,7 +400,7 @@ function adopt(instance: Instance, workload: WorkloadView): AllocationRecord {
     pinned: false,
     paced: false,
     ran: true,
-    hasData: instance.state !== 'created',
+    data: dataOf([], instance, workload),
     instance: instance.id,
     health: instance.health,
     startedAt: instance.startedAt ?? ''

@@ -8,6 +8,8 @@ export type Action =
       readonly runtime: RuntimeName
       readonly spec: WorkloadSpec
       readonly mark: InstanceMark
+      /** Volumes and paths that must be here: it has written to them. */
+      readonly data: readonly string[]
     }
   | {
       readonly kind: 'restart'

@@ -10,6 +10,8 @@ import type { Instance, InstanceMark } from './instance.ts'
 export interface DesiredSlot {
   readonly spec: WorkloadSpec
   readonly mark: InstanceMark
+  /** Volumes and paths that must be here: it has written to them. */
+  readonly data: readonly string[]
 }
 
 export interface SlotPlanInput {
@@ -72,14 +74,14 @@ export function planSlot(input: SlotPlanInput): SlotPlan {
     const first = instances[0]
     return first === undefined ? { kind: 'settled' } : stop(first, input, input.why)
   }
-  const { spec, mark } = desired
+  const { spec, mark, data } = desired
   const stale = instances.find(instance => !matches(instance, spec.runtime, mark.generation))
   if (stale !== undefined) return stop(stale, input, `generation ${mark.generation} follows`)
   const instance = instances[0]
   // `created`: the start was cut short; a runtime adopts what it created.
   if (instance === undefined || instance.state === 'created') {
     if (waitMs > 0) return { kind: 'wait', afterMs: waitMs }
-    return { kind: 'act', action: { kind: 'start', runtime: spec.runtime, spec, mark } }
+    return { kind: 'act', action: { kind: 'start', runtime: spec.runtime, spec, mark, data } }
   }
   if (instance.state === 'running') return { kind: 'settled' }
   if (!restarts(spec.restart, instance.exitCode)) return { kind: 'settled' }

@@ -69,7 +69,7 @@ export function allocation(fields: Partial<AllocationRecord> = {}): AllocationRe
     pinned: false,
     paced: false,
     ran: true,
-    hasData: true,
+    data: [],
     instance: 'i',
     health: 'none',
     startedAt: '',

@@ -68,10 +68,11 @@ export class VirtualClock implements Clock {
     while (this.step(untilMs));
   }
 
-  /** As `run`, and lets promises settle after each task. */
+  /** As `run`, and lets promises settle before and after each task. */
   async settle(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms
-    while (this.step(untilMs)) await new Promise(resolve => setImmediate(resolve))
+    do await new Promise(resolve => setImmediate(resolve))
+    while (this.step(untilMs))
   }
 }
 

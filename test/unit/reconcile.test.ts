@@ -11,7 +11,7 @@ const m = mark('u0', 0, '1.a')
 
 function plan(fields: Partial<SlotPlanInput>): string {
   const result = planSlot({
-    desired: { spec: spec(), mark: m },
+    desired: { spec: spec(), mark: m, data: [] },
     instances: [],
     waitMs: 0,
     stopGraceMs: 1_000,
@@ -51,7 +51,7 @@ test('an ended one restarts, but not before its back-off is over', () => {
 
 test('an ended one of a policy that does not restart stays ended', () => {
   const ended = instance(m, { state: 'exited', exitCode: 0 })
-  const desired = { spec: spec({ restart: 'on-failure' }), mark: m }
+  const desired = { spec: spec({ restart: 'on-failure' }), mark: m, data: [] }
   equal(plan({ desired, instances: [ended] }), 'settled')
   equal(restarts('on-failure', 3), true)
   equal(restarts('no', 3), false)
