@@ -97,7 +97,7 @@ export function noEmptyStart(_subject: Subject): Check {
           here.add(key)
           const elsewhere = host.agent?.view
             .claims(mark.uid)
-            .find(claim => claim.slot === mark.slot && claim.record.hasData)
+            .find(claim => claim.slot === mark.slot && claim.record.data.length > 0)
           if (elsewhere === undefined) continue
           const what = `${mark.workload}/${mark.slot}`
           violate(name, `${host.id} starts ${what} on empty data; it ran on ${elsewhere.node}`)

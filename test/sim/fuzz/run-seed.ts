@@ -64,6 +64,9 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     schedule(subject, options.plan)
     await pass(subject, watch, options.safetyMs)
     const core = transition(subject, options.seed)
+    await pass(subject, watch, SAMPLE_MS)
+    // Of two clones the wrong one may have gone: a person starts it again.
+    for (const host of core) if (!host.isUp) host.start()
     convergedMs = await converge(subject, watch, core, limitOf(faults))
     // Ramps end and moves follow: never for long.
     await pass(subject, watch, STAYS_MS)

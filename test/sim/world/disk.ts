@@ -95,7 +95,12 @@ export class SimDisk {
     this.#log.push({ operations, synced: false })
     for (const { type, key } of operations) if (type === 'del') this.promised.delete(key)
     if (sync) this.#sync()
-    if (this.#log.length <= LOG_MAX || !sync) return
+    if (this.#log.length > LOG_MAX && sync) this.compact()
+  }
+
+  /** The log goes into a synced table: when it is long, and at each opening. */
+  compact(): void {
+    this.#sync()
     this.#table = fold(this.#table, this.#log)
     this.#log = []
   }

@@ -105,8 +105,8 @@ export class SimRuntime implements Runtime {
     return this.#inner.inspect(id)
   }
 
-  volumes(): ReturnType<Runtime['volumes']> {
-    return this.#inner.volumes()
+  volumes(signal: AbortSignal): ReturnType<Runtime['volumes']> {
+    return this.#call(signal, () => this.#inner.volumes())
   }
 
   /**

@@ -78,7 +78,7 @@ function openDatabase(
   if (create) disk.create()
   else if (!disk.exists || disk.unreadable) {
     return { kind: 'damaged', reason: disk.exists ? 'Corruption: CURRENT' : 'does not exist' }
-  }
+  } else disk.compact()
   let isWedged = false
   return {
     batch: (operations, { sync }) =>

@@ -176,6 +176,7 @@ export class SimProcess {
     await this.#storage.open({ member: disk.isMember })
     const store = await this.#storage.opened(signal)
     const { amnesiac } = store
+    if (amnesiac !== undefined) this.#host.world.trace(`${this.#host.id} amnesiac: ${amnesiac}`)
     this.#host.world.observe({ kind: 'opened', host: this.#host, amnesiac })
     if (join.length === 0) disk.isMember = true
     const listen = async (): Promise<readonly string[]> => {
