@@ -110,9 +110,9 @@ export class LiveNode {
   }
 
   /**
-   * Resolves when it takes part; the mesh may still be joining. `join`: addresses that somebody gave
-   * now; `joined`: gave once, for a member that a crash left without a roster. Throws the signal's
-   * reason.
+   * Resolves when it takes part; the mesh may still be joining. `join`: addresses that somebody
+   * gave now; `joined`: gave once, for a member that a crash left without a roster. Throws the
+   * signal's reason.
    */
   async start(
     surroundings: Surroundings,

@@ -71,7 +71,7 @@ export interface AllocationRecord {
   readonly paced: boolean
   /** It was started once, so its data may exist. */
   readonly ran: boolean
-  /** Local volumes and paths that an instance of it ran with here: what it wrote is on this node. */
+  /** Local volumes and paths that it ran with here: what it wrote is on this node. */
   readonly data: readonly string[]
   readonly instance: string
   readonly health: string

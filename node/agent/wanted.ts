@@ -1,6 +1,6 @@
 /**
- * Whether an action that has waited (for the disk, for its turn) is still to be done. While a disk is
- * slow or full the world goes on: a start of then may be a second copy now.
+ * Whether an action that has waited (for the disk, for its turn) is still to be done. While a disk
+ * is slow or full the world goes on: a start of then may be a second copy now.
  */
 import type { NodeId } from '../../gossip/core/types.ts'
 import type { Action } from '../reconcile/action.ts'

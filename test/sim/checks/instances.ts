@@ -62,8 +62,8 @@ export function noOrphan(subject: Subject): Check {
       for (const host of core) {
         for (const { mark, owner } of host.engine.entries.values()) {
           if (owner.mesh !== SIM_MESH || owner.node !== host.identity) continue
-          const claim = host.agent?.view.claim(mark.uid, mark.slot, host.identity)
-          if (claim === undefined) {
+          const held = host.agent?.view.claim(mark.uid, mark.slot, host.identity)
+          if (held === undefined) {
             const what = `${mark.workload}/${mark.slot}`
             violate(name, `${host.id} has ${what} without a claim (${subject.world.clock.nowMs()})`)
           }
@@ -74,8 +74,8 @@ export function noOrphan(subject: Subject): Check {
 }
 
 /**
- * `protocols.md` 4, Data: nothing starts on silently empty data. A volume appears on a host only for
- * a slot that, as far as the host knows, never ran anywhere.
+ * `protocols.md` 4, Data: nothing starts on silently empty data. A volume appears on a host only
+ * for a slot that, as far as the host knows, never ran anywhere.
  */
 export function noEmptyStart(_subject: Subject): Check {
   const name = 'data'

@@ -95,7 +95,7 @@ export class Faults {
   }
 }
 
-/** One fault that is about to happen: its own randomness, so that leaving others out changes nothing. */
+/** A fault that is about to happen, with randomness of its own: leaving others out changes nothing. */
 export class FaultContext {
   readonly faults: Faults
   readonly world: World

@@ -3,6 +3,9 @@ import { DAMAGES, type Damage } from '../world/disk.ts'
 import { SimHost } from '../world/host.ts'
 import type { Fault, FaultContext } from './context.ts'
 
+/** So long a copy of a host is there. */
+const CLONED_MS = 16_000
+
 /** Damages the disk of a host whose daemon has just been killed, and starts it again. */
 function damage(context: FaultContext, kinds: readonly Damage[]): boolean {
   const host = context.pickUp()
@@ -80,8 +83,9 @@ export const DISK_FAULTS: readonly Fault[] = [
       const host = context.pickUp()
       if (host === undefined) return false
       const backup = host.disk.image()
+      const { identity } = host
       context.during(context.durationMs, [host], () => {
-        if (!context.faults.atlas.mayForget(host)) return
+        if (host.identity !== identity || !context.faults.atlas.mayForget(host)) return
         const { isOn } = host
         if (host.isUp) host.kill(false)
         context.world.trace(`${host.id} old backup restored`)
@@ -107,7 +111,7 @@ export const DISK_FAULTS: readonly Fault[] = [
       world.hosts.set(clone.id, clone)
       world.trace(`${clone.id} is a clone of ${host.id}`)
       clone.start()
-      context.during(15_000, [host, clone], () => {
+      context.during(CLONED_MS, [host, clone], () => {
         clone.off()
         world.hosts.delete(clone.id)
         // Whoever of the two has refused to run: a person starts the right one again.

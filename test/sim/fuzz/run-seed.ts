@@ -1,6 +1,6 @@
 /**
- * One seed: a mesh meets, faults and people come as planned while safety is checked, then faults end
- * for a core, which must converge (TigerBeetle's two phases).
+ * One seed: a mesh meets, faults and people come as planned while safety is checked, then faults
+ * end for a core, which must converge (TigerBeetle's two phases).
  */
 import { SeededRandom } from '../../../gossip/core/random.ts'
 import { whyNotConverged } from '../checks/agreement.ts'
@@ -39,8 +39,8 @@ const LOOK_MS = 100
 const CONVERGE_MS = 60_000
 /** A start that failed everywhere, or a crash loop, is tried again after at most 5 minutes. */
 const CONVERGE_AFTER_FAILURES_MS = 420_000
-const STAYS_MS = 15_000
-const SETTLES_MS = 15_000
+const STAYS_MS = 20_000
+const CALM_AGAIN_MS = 20_000
 const DEAD_FOR_EVER_ONE_IN = 4
 
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
@@ -70,7 +70,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     convergedMs = await converge(subject, watch, core, limitOf(faults))
     // Ramps end and moves follow: never for long.
     await pass(subject, watch, STAYS_MS)
-    await converge(subject, watch, core, SETTLES_MS)
+    await converge(subject, watch, core, CALM_AGAIN_MS)
     for (const check of checks) check.finish?.(core)
   } catch (error) {
     if (!(error instanceof Violation)) throw error

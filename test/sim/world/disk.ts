@@ -1,7 +1,7 @@
 /**
- * What a host's data directory holds, over crashes: a database as LevelDB keeps it (a synced table, a
- * log whose end may not be on the disk yet), the anchor and the marker. Breaks as disks do; what that
- * means is decided by the store.
+ * What a host's data directory holds, over crashes: a database as LevelDB keeps it (a synced table,
+ * a log whose end may not be on the disk yet), the anchor and the marker. Breaks as disks do; what
+ * that means is decided by the store.
  */
 import type { Random } from '../../../gossip/core/types.ts'
 import type { Operation } from '../../../node/store/medium.ts'
@@ -142,7 +142,7 @@ export class SimDisk {
     this.promised.clear()
   }
 
-  /** The host loses power: of what was not synced a part is there, in order; the anchor may be old. */
+  /** Power is lost: of what was not synced a part is there, in order; the anchor may be old. */
   losePower(random: Random): void {
     const synced = this.#log.filter(entry => entry.synced).length
     const kept = synced + random.int(this.#log.length - synced + 1)

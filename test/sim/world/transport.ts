@@ -25,7 +25,7 @@ export interface SimTransportComponents {
   readonly isLive: () => boolean
 }
 
-/** Of a frame around its message: length, Noise tag, Yamux, TCP and IP headers, its share of ACKs. */
+/** Around a message: length, Noise tag, Yamux, TCP and IP headers, its share of ACKs. */
 const OVERHEAD_BYTES = 140
 
 export class SimTransport implements Transport {

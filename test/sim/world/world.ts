@@ -135,7 +135,7 @@ export class World {
   /** Lets virtual time pass. Promises end before the next event: their order is that of events. */
   async run(ms: number): Promise<void> {
     const untilMs = this.clock.nowMs() + ms
-    while (this.clock.step(untilMs)) await settled()
+    while (this.clock.step(untilMs)) await drained()
   }
 
   /** Lets time pass until a condition holds; returns how long it took. Throws at the limit. */
@@ -214,6 +214,6 @@ export class World {
 }
 
 /** Everything that promises still have to do is done. */
-function settled(): Promise<void> {
+function drained(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
