@@ -91,9 +91,10 @@ class SlotDecider {
     const workload = this.#in.workload
     if (workload === undefined || !this.#waited(this.#in.config.settleMs)) return
     const { view, nowMs, config, uid } = this.#in
-    // A newcomer may be the owner for those that know already what it has. Failover never waits.
+    // A newcomer may be the owner for those that know already what it has, or hold the slot's data
+    // beyond a cut that has just healed. Failover never waits.
     const isNew = !view.claims(uid).some(claim => claim.slot === this.#slot)
-    const unheardMs = isNew ? view.unheardMs(nowMs, config.infoWaitMs) : 0
+    const unheardMs = isNew ? view.unheardMs(nowMs, config, workload.sticky) : 0
     if (unheardMs > 0) return this.#due(Math.min(unheardMs, UNHEARD_POLL_MS))
     // Under the brake the claim is made at once and says so; only its start waits.
     const free = this.#rivals.length === 0

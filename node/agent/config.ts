@@ -7,6 +7,9 @@ export interface AgentConfig {
   /** A slot that nobody ever had waits so long for members that came and have not said yet what
    * they have: nodes that know different members would each claim it. */
   readonly infoWaitMs: number
+  /** A slot with local data that nobody ever had, as far as we know, waits until every member has
+   * been there for so long: one that came may hold it already. Must exceed a repair. */
+  readonly dataWaitMs: number
   /** A view is said to the others once it has stood for so long. Longer: fewer messages while
    * members come and go, and a later `converged` and `noClaim`. */
   readonly viewSettleMs: number
@@ -44,6 +47,7 @@ export interface AgentConfig {
 export const DEFAULT_AGENT_CONFIG: AgentConfig = {
   settleMs: 300,
   infoWaitMs: 2_000,
+  dataWaitMs: 3_000,
   viewSettleMs: 500,
   claimTimeoutMs: 2_000,
   handoverMs: 60_000,
@@ -70,6 +74,7 @@ export const AGENT_PRESETS = {
     ...DEFAULT_AGENT_CONFIG,
     settleMs: 1_000,
     infoWaitMs: 4_000,
+    dataWaitMs: 10_000,
     claimTimeoutMs: 5_000,
     syncWaitMs: 10_000
   }

@@ -118,12 +118,19 @@ export class View {
     return state === 'alive' || state === 'suspect'
   }
 
-  /** How long members that came within `waitMs` may still not say what they have; 0: all said. */
-  unheardMs(nowMs: number, waitMs: number): number {
+  /** How long news may still come of members that came lately: what they have, and, where it is
+   * about data, what they hold. 0: they had their time. */
+  unheardMs(
+    nowMs: number,
+    waits: { readonly infoWaitMs: number; readonly dataWaitMs: number },
+    isData: boolean
+  ): number {
     let leftMs = 0
     for (const [id, { sinceMs }] of this.members) {
-      if (this.infos.has(id) || !this.living(id)) continue
-      leftMs = Math.max(leftMs, sinceMs + waitMs - nowMs)
+      if (!this.living(id)) continue
+      const infoMs = this.infos.has(id) ? 0 : waits.infoWaitMs
+      const dataMs = isData ? waits.dataWaitMs : 0
+      leftMs = Math.max(leftMs, sinceMs + Math.max(infoMs, dataMs) - nowMs)
     }
     return leftMs
   }

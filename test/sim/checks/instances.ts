@@ -39,6 +39,7 @@ export function nothingForeign(subject: Subject): Check {
     },
     sample: () => {
       for (const [key, { host, state }] of decoys) {
+        if (host.isGone) continue
         const id = key.slice(host.id.length + 1)
         const now = host.engine.entries.get(id)?.state ?? 'removed'
         if (now !== state) violate(name, `${host.id}: a stranger's ${id} is ${now}`)

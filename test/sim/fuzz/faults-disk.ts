@@ -9,7 +9,9 @@ const CLONED_MS = 16_000
 /** Damages the disk of a host whose daemon has just been killed, and starts it again. */
 function damage(context: FaultContext, kinds: readonly Damage[]): boolean {
   const host = context.pickUp()
-  if (host === undefined || !context.faults.atlas.mayForget(host)) return false
+  // A host that nobody finds by its old address must know the others.
+  if (host === undefined || host.hasMoved) return false
+  if (!context.faults.atlas.mayForget(host)) return false
   const kind = kinds[context.random.int(kinds.length)] as Damage
   host.kill(false)
   if (host.disk.damage(kind, context.random)) context.world.trace(`${host.id} disk ${kind}`)
@@ -67,7 +69,9 @@ export const DISK_FAULTS: readonly Fault[] = [
     name: 'disk lost',
     begin: context => {
       const host = context.pick(one => one.isOn && one.isUp && !one.isClone)
-      if (host === undefined || !context.faults.atlas.mayForget(host)) return false
+      // A host that nobody finds by its old address must know the others.
+  if (host === undefined || host.hasMoved) return false
+  if (!context.faults.atlas.mayForget(host)) return false
       const peer = context.pickMember(host)
       if (peer === undefined) return false
       host.kill(true)

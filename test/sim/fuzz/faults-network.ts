@@ -216,6 +216,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       const moved = context.hosts.find(one => one.hasMoved)
       const host = moved ?? context.pickUp()
       if (host === undefined || !host.isUp || !host.isOn || context.world.hadClone) return false
+      if (host.agent?.ready !== true) return false
       const [, number = ''] = /10\.\d+\.\d+\.(\d+)/.exec(host.address) ?? []
       const net = 1 + context.random.int(250)
       // A daemon whose address is gone starts again: its listening socket was on it.

@@ -179,7 +179,7 @@ export class SimDisk {
         return true
       case 'table: a record flipped':
         return this.#inTable(random, (key, value) => {
-          const flipped = value.slice()
+          const flipped = Uint8Array.from(value)
           const at = random.int(Math.max(1, flipped.byteLength))
           flipped[at] = (flipped[at] ?? 0) ^ (1 << random.int(8))
           this.#table.set(key, flipped)

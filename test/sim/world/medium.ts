@@ -23,7 +23,7 @@ export interface SimMedium extends Medium {
 
 export function simMedium(components: SimMediumComponents, where: string): SimMedium {
   const { disk, random } = components
-  const underWay: Write[] = []
+  const life: Life = { underWay: [], isOver: false }
   const medium: Medium = {
     where,
     prepare: async () => undefined,
@@ -32,7 +32,7 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
       disk.marker = text
     },
     hasDatabase: () => disk.exists,
-    openDatabase: async create => openDatabase(components, underWay, create),
+    openDatabase: async create => openDatabase(components, life, create),
     salvage: async aside => soundOf(disk.quarantined[Number(aside) - 1] ?? []),
     hasAnchor: () => disk.anchor !== undefined,
     readAnchor: () => disk.anchor ?? new Uint8Array(0),
@@ -57,9 +57,10 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
   }
   const died = (): void => {
     // In order: what LevelDB writes later is not there before what it wrote earlier.
-    const landed = random.int(underWay.length + 1)
-    for (const { operations } of underWay.splice(0, landed)) disk.append(operations, false)
-    underWay.length = 0
+    const landed = random.int(life.underWay.length + 1)
+    for (const { operations } of life.underWay.splice(0, landed)) disk.append(operations, false)
+    life.underWay.length = 0
+    life.isOver = true
   }
   return { ...medium, died }
 }
@@ -68,9 +69,14 @@ interface Write {
   readonly operations: readonly Operation[]
 }
 
+interface Life {
+  readonly underWay: Write[]
+  isOver: boolean
+}
+
 function openDatabase(
   components: SimMediumComponents,
-  underWay: Write[],
+  life: Life,
   create: boolean
 ): Database | OpenFault {
   const { disk } = components
@@ -89,6 +95,9 @@ function openDatabase(
           isWedged = true
           enter(() => reject(error))
         }
+        // What a dead process still had in mind it does not do.
+        if (life.isOver) return
+        const { underWay } = life
         underWay.push(write)
         clock.schedule(disk.latencyMs, () => {
           const index = underWay.indexOf(write)
