@@ -1,6 +1,6 @@
 import { equal } from 'uvu/assert'
 import { DEFAULT_AGENT_CONFIG as CONFIG } from '../../node/agent/config.ts'
-import { info, member, viewOf } from '../helpers/agent.ts'
+import { DATA_VOLUME, info, member, viewOf } from '../helpers/agent.ts'
 import { Side, side } from '../helpers/agent-side.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -25,6 +25,18 @@ test('a slot that nobody ever had waits for a newcomer that has not said what it
   equal(one.mine(0), undefined)
   one.view.setOwn('d', 'info', info('d'))
   one.decide(600 + CONFIG.settleMs)
+  equal(one.mine(0)?.state, 'starting')
+})
+
+test('a slot with data waits longer for members that came: they may hold it beyond a cut', () => {
+  const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
+  one.view.setMember({ ...member('d'), sinceMs: 100 })
+  one.view.setOwn('d', 'info', info('d'))
+  one.targets.set(0, 'a')
+  one.decide(200)
+  one.decide(99 + CONFIG.dataWaitMs)
+  equal(one.mine(0), undefined)
+  one.decide(100 + CONFIG.dataWaitMs)
   equal(one.mine(0)?.state, 'starting')
 })
 

@@ -58,22 +58,31 @@ function isSound(host: SimHost): boolean {
   return !host.isClone && host.disk.exists && !host.disk.unreadable && !host.agent?.amnesiac
 }
 
+/** Of one stored record; what is written is never changed in place. */
+const decoded = new WeakMap<Uint8Array, HeldWrite | 'none'>()
+
+function heldIn(key: string, stored: Uint8Array): HeldWrite | 'none' {
+  const record = unwrap(key, stored)
+  const signed = record === undefined ? undefined : decode(record.value)
+  if (!(signed instanceof Signed)) return 'none'
+  const body = signed.body as {
+    readonly operation: string
+    readonly uid: string
+    readonly past: readonly { readonly operation: string }[]
+  }
+  const past = body.past.map(({ operation }) => operation)
+  return { operations: [body.operation, ...past], uid: body.uid }
+}
+
 /** Operations and ended lives that would be on the disk after a loss of power. */
 export function heldBy(host: SimHost): HeldWrite[] {
   const held: HeldWrite[] = []
   for (const [key, stored] of host.disk.durable()) {
     if (key.startsWith('removed/')) held.push({ operations: [], uid: key.slice(8) })
     if (!key.startsWith('shared/') && !key.startsWith('removed/')) continue
-    const record = unwrap(key, stored)
-    const signed = record === undefined ? undefined : decode(record.value)
-    if (!(signed instanceof Signed)) continue
-    const body = signed.body as {
-      readonly operation: string
-      readonly uid: string
-      readonly past: readonly { readonly operation: string }[]
-    }
-    const past = body.past.map(({ operation }) => operation)
-    held.push({ operations: [body.operation, ...past], uid: body.uid })
+    const write = decoded.get(stored) ?? heldIn(key, stored)
+    decoded.set(stored, write)
+    if (write !== 'none') held.push(write)
   }
   return held
 }

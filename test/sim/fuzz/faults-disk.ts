@@ -70,8 +70,8 @@ export const DISK_FAULTS: readonly Fault[] = [
     begin: context => {
       const host = context.pick(one => one.isOn && one.isUp && !one.isClone)
       // A host that nobody finds by its old address must know the others.
-  if (host === undefined || host.hasMoved) return false
-  if (!context.faults.atlas.mayForget(host)) return false
+      if (host === undefined || host.hasMoved) return false
+      if (!context.faults.atlas.mayForget(host)) return false
       const peer = context.pickMember(host)
       if (peer === undefined) return false
       host.kill(true)

@@ -52,7 +52,8 @@ const DEFAULT_MINUTES = 10
 export function drawOptions(seed: number, wishes: Wishes = {}): SeedOptions {
   const random = new SeededRandom(seed)
   const nodes = wishes.nodes ?? (SIZES[random.int(SIZES.length)] as number)
-  const enabled = ALL_FAULTS.filter(() => random.int(2) === 0)
+  // Sizes cost time: few seeds have what needs them.
+  const enabled = ALL_FAULTS.filter(fault => random.int(fault.needsBytes ? 8 : 2) === 0)
   const safetyMs = (wishes.minutes ?? DEFAULT_MINUTES) * 60_000
   const gapMs = 2_000 * 2 ** random.int(5)
   const askGapMs = 4_000 * 2 ** random.int(5)

@@ -39,6 +39,8 @@ export interface SimRuntimeComponents {
   readonly random: { int(below: number): number }
   readonly enter: (task: () => void) => void
   readonly isLive: () => boolean
+  /** Promises were made or ended. */
+  readonly touch: () => void
 }
 
 const CALL_MS = 1
@@ -114,11 +116,13 @@ export class SimRuntime implements Runtime {
    * been sent; nobody hears the answer.
    */
   #call<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    const { clock, faults, random, enter, isLive } = this.#c
+    const { clock, faults, random, enter, isLive, touch } = this.#c
+    touch()
     return new Promise((resolve, reject) => {
       if (!isLive()) return
       const answer = (task: () => void): void => {
         clock.schedule(CALL_MS + faults.slowMs, () => {
+          touch()
           if (isLive()) enter(task)
         })
       }

@@ -6,6 +6,7 @@
 import type { NodeId } from '../../../gossip/core/types.ts'
 import type { Agent } from '../../../node/agent/agent.ts'
 import type { AgentInput, SubmitAnswer } from '../../../node/agent/api.ts'
+import type { Clock } from '../../../node/clock.ts'
 import { MemoryEngine } from '../../../node/runtime/memory.ts'
 import { ShoalError } from '../../../src/errors.ts'
 import { SimDisk } from './disk.ts'
@@ -53,8 +54,17 @@ export class SimHost {
     this.zone = init.zone
     this.identity = init.id
     this.clock = new HostClock(world.clock)
+    const clock: Clock = {
+      nowMs: () => this.clock.nowMs(),
+      wallMs: () => this.clock.wallMs(),
+      schedule: (afterMs, task) =>
+        this.clock.schedule(afterMs, () => {
+          world.touch()
+          task()
+        })
+    }
     this.engine = new MemoryEngine(
-      { clock: this.clock },
+      { clock },
       {
         behave: spec => {
           const broken = world.broken.get(this.id)

@@ -12,6 +12,8 @@ export interface SimMediumComponents {
   readonly random: Random
   /** Runs a task in the daemon's event loop, when that runs; never for a dead one. */
   readonly enter: (task: () => void) => void
+  /** Promises were made or ended. */
+  readonly touch: () => void
 }
 
 const ROOM_BYTES = 1 << 30
@@ -89,11 +91,13 @@ function openDatabase(
   return {
     batch: (operations, { sync }) =>
       new Promise((resolve, reject) => {
+        components.touch()
         const write = { operations: [...operations] }
         const { enter, clock, random } = components
         const fail = (error: Error): void => {
           isWedged = true
           enter(() => reject(error))
+          components.touch()
         }
         // What a dead process still had in mind it does not do.
         if (life.isOver) return
@@ -113,6 +117,7 @@ function openDatabase(
           }
           disk.append(write.operations, sync)
           enter(() => resolve())
+          components.touch()
         })
       }),
     iterator: range => iterate(disk, range),

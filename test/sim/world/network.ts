@@ -59,7 +59,11 @@ export class Network {
 
   /** Asks the kernel behind an address whether somebody listens. */
   knock(from: SimHost, addresses: readonly string[], timeoutMs: number): Promise<KnockOutcome> {
-    return new Promise(resolve => {
+    return new Promise(answer => {
+      const resolve = (outcome: KnockOutcome): void => {
+        from.world.touch()
+        answer(outcome)
+      }
       const target = this.#find(addresses)
       const there = target?.isOn === true && this.paths.isWhole(from.id, target.id)
       if (target === undefined || !there) {

@@ -68,20 +68,15 @@ export class SimProcess {
     }
     const transportParts = { network: world.network, host, enter, isLive }
     this.transport = new SimTransport({ ...transportParts, hello: () => this.#hello() }, this.self)
-    this.#medium = simMedium({ clock: world.clock, disk, random: world.random, enter }, host.id)
+    const touch = (): void => world.touch()
+    const around = { clock: world.clock, random: world.random, enter, touch }
+    this.#medium = simMedium({ ...around, disk }, host.id)
     this.#storage = new Storage(
       { log: silentLog, onResume: () => this.node.resume() },
       { medium: this.#medium, clock, node: this.self, mesh: SIM_MESH }
     )
     const runtime = new SimRuntime(
-      {
-        clock: world.clock,
-        engine,
-        faults: host.engineFaults,
-        random: world.random,
-        enter,
-        isLive
-      },
+      { ...around, engine, faults: host.engineFaults, isLive },
       { mesh: SIM_MESH, node: this.self }
     )
     this.node = new LiveNode(

@@ -93,7 +93,9 @@ export class SimTransport implements Transport {
   knock(addresses: readonly string[], timeoutMs: number): Promise<KnockOutcome> {
     return new Promise(resolve => {
       void this.#c.network.knock(this.host, addresses, timeoutMs).then(outcome => {
-        if (this.isLive) this.enter(() => resolve(outcome))
+        if (!this.isLive) return
+        this.enter(() => resolve(outcome))
+        this.host.world.touch()
       })
     })
   }

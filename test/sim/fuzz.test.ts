@@ -1,0 +1,42 @@
+import { equal, is, ok } from 'uvu/assert'
+import { suite } from '../helpers/suite.ts'
+import { ALL_FAULTS, drawOptions } from './fuzz/options.ts'
+import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
+
+const test = suite('simulated faults', { timeoutMs: 300_000 })
+/** Of the seeds that every change runs through; `npm run sim` runs any others. */
+const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 60)
+const MINUTES = 3
+
+const results: SeedResult[] = []
+
+test('seeds keep every promise under faults, and converge when these end', async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const result = await runSeed(drawOptions(seed, { minutes: MINUTES }))
+    is(result.violation, undefined, `npm run sim -- --seed ${seed} --minutes ${MINUTES}`)
+    results.push(result)
+  }
+})
+
+test('every fault that the simulator has was exercised', () => {
+  const seen = new Set(results.flatMap(result => [...result.faults.keys()]))
+  const missing = [...new Set(ALL_FAULTS.flatMap(fault => fault.ids))].filter(id => !seen.has(id))
+  equal(missing, [])
+})
+
+test('messages as bytes or by reference: a daemon cannot tell', async () => {
+  const hashes: string[] = []
+  for (const wire of ['bytes', 'objects'] as const) {
+    const options = drawOptions(3, { minutes: 2 })
+    hashes.push((await runSeed({ ...options, wire })).traceHash)
+  }
+  equal(hashes[0], hashes[1])
+})
+
+test('people were heard, daemons died, and things went wrong', () => {
+  const asked = results.reduce((sum, result) => sum + result.asked, 0)
+  const crashes = results.reduce((sum, result) => sum + result.crashes, 0)
+  ok(asked > SEEDS && crashes > SEEDS, `${asked} requests, ${crashes} crashes`)
+})
+
+test.run()
