@@ -6,6 +6,8 @@ export interface StepOptions {
   readonly env: NodeJS.ProcessEnv
   /** Twice this and the whole group is ended: TERM first, so that tests can clean up. */
   readonly budgetMs: number
+  /** Shown when it has ended, in one piece: for a command that runs beside another. */
+  readonly isHeldBack?: boolean
 }
 
 const KILL_AFTER_TERM_MS = 20_000
@@ -16,9 +18,14 @@ export function runStep(argv: readonly string[], options: StepOptions): Promise<
     const child = spawn(argv[0] ?? 'false', argv.slice(1), {
       cwd: options.cwd,
       env: options.env,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio:
+        options.isHeldBack === true ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
       detached: true
     })
+    const held: Buffer[] = []
+    for (const output of [child.stdout, child.stderr]) {
+      output?.on('data', (chunk: Buffer) => held.push(chunk))
+    }
     const signalGroup = (signal: NodeJS.Signals): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal)
@@ -40,13 +47,15 @@ export function runStep(argv: readonly string[], options: StepOptions): Promise<
       clearTimeout(hardTimer)
       process.off('SIGINT', interrupted)
       process.off('SIGTERM', interrupted)
+      process.stdout.write(Buffer.concat(held))
       resolve(code)
     }
     child.on('error', error => {
       process.stdout.write(`cannot run ${argv.join(' ')}: ${error.message}\n`)
       done(127)
     })
-    child.on('exit', code => done(code ?? 128))
+    // `close`: after the last of its output.
+    child.on('close', code => done(code ?? 128))
   })
 }
 

@@ -39,22 +39,36 @@ function command(...argv: readonly string[]): Step['run'] {
   return async budgetMs => one((await runStep(argv, { cwd: ROOT, env, budgetMs })) === 0)
 }
 
-/** One ring of tests on one Node; its own closing line becomes part of the sum. */
-async function ring(name: string, node: string, budgetMs: number): Promise<Tally> {
-  const file = join(tmpdir(), `shoal-results-${process.pid}.json`)
+/** One part of a ring of tests on one Node; its own closing line becomes part of the sum. */
+async function part(
+  name: string,
+  node: string,
+  init: { readonly budgetMs: number; readonly shard: string }
+): Promise<Tally> {
+  const { budgetMs, shard } = init
+  const file = join(tmpdir(), `shoal-results-${process.pid}-${shard.replace('/', '-')}.json`)
   rmSync(file, { force: true })
   const coverage = name === 'fast' && node === process.execPath && env['SHOAL_COVERAGE'] === '1'
   const prefix = coverage ? [`${ROOT}/node_modules/.bin/c8`, '--reporter=text-summary', '--'] : []
   const code = await runStep([...prefix, node, '--import', 'tsx', 'test/run.ts', name], {
     cwd: ROOT,
-    env: { SHOAL_BIN: 'bundle', ...env, SHOAL_RESULTS: file },
-    budgetMs
+    env: { SHOAL_BIN: 'bundle', ...env, SHOAL_RESULTS: file, SHOAL_SHARD: shard },
+    budgetMs,
+    isHeldBack: !shard.startsWith('1/')
   })
   if (!existsSync(file)) return FAILED
   const tally = JSON.parse(readFileSync(file, 'utf8')) as Tally
   rmSync(file, { force: true })
   if (code !== 0 && tally.failed === 0) return { ...tally, failed: 1 }
   return { passed: tally.passed, failed: tally.failed, skipped: tally.skipped }
+}
+
+/** The fast ring and the simulator take two processes side by side; real engines take all. */
+async function ring(name: string, node: string, budgetMs: number): Promise<Tally> {
+  const shards = name === 'e2e' ? ['1/1'] : ['1/2', '2/2']
+  const tallies = await Promise.all(shards.map(shard => part(name, node, { budgetMs, shard })))
+  const sum = (key: keyof Tally): number => tallies.reduce((total, one) => total + one[key], 0)
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
 }
 
 /** The fast ring on the other Node major: required in CI, else when it can be had. */

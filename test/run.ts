@@ -32,7 +32,11 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
 }
 
 const parsed = await parse(root, pattern)
-const suites = parsed.suites.filter(entry => wanted === undefined || entry.name.includes(wanted))
+// Every other file, for the second of two processes.
+const [shard = 1, shards = 1] = (process.env['SHOAL_SHARD'] ?? '1/1').split('/').map(Number)
+const suites = parsed.suites
+  .filter(entry => wanted === undefined || entry.name.includes(wanted))
+  .filter((_, index) => index % shards === shard - 1)
 
 // As `uvu/run` does, but a file that cannot be imported fails by itself and the rest still runs.
 interface UvuGlobal {

@@ -10,6 +10,7 @@
 import type { NodeId } from '../../gossip/core/types.ts'
 import type { DecideInput, Decision, SlotMemory } from './decision.ts'
 import { DuelWords, duel, related, runBucket } from './duel.ts'
+import { isHandedOver, takenBack } from './handover.ts'
 import { isDraining, standingClaims } from './mapping.ts'
 import { type AllocationRecord, allocKey, duelKey } from './records.ts'
 import type { Claim, WorkloadView } from './view.ts'
@@ -134,28 +135,15 @@ class SlotDecider {
 
   /** We hold a claim and the slot is ours. */
   #keep(mine: AllocationRecord, workload: WorkloadView): void {
-    if (this.#handedOver(mine)) return this.#takeBack(mine)
+    if (isHandedOver(mine, this.#rivals)) {
+      return this.#publish(takenBack(mine, this.#rivals, this.#in.random))
+    }
     if (mine.state === 'claimed') return this.#advance(mine)
     if (mine.state === 'failed') return this.#retry(mine, workload)
     const fought = this.#duels(mine, workload)
     if (fought !== mine) return this.#publish(fought)
     if (mine.generation !== workload.generation) return this.#roll(mine, workload)
     this.#unpin(mine, workload)
-  }
-
-  /** A healthy successor stands for our claim, though the slot is ours again (cut in mid-move). */
-  #handedOver(mine: AllocationRecord): boolean {
-    return this.#rivals.some(
-      ({ record }) => record.state === 'healthy' && record.replaces.includes(mine.claim)
-    )
-  }
-
-  /** Under a new claim, which follows theirs; what runs here runs on. */
-  #takeBack(mine: AllocationRecord): void {
-    const { random } = this.#in
-    const sequence = Math.max(mine.sequence, ...this.#rivals.map(one => one.record.sequence)) + 1
-    const replaces = this.#rivals.map(rival => rival.record.claim)
-    this.#publish({ ...mine, claim: random.hex(16), sequence, replaces, beats: [], pinned: false })
   }
 
   /** A claim that has not started: its turn may have come. */

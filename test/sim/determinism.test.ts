@@ -23,7 +23,8 @@ test('the same seed gives the same trace in two processes, another seed another 
 
 test('the simulator holds no protocol decision of its own', () => {
   const words = /placement\/(assign|repair|choose)|membership\/(side|suspicion)|claims\.ts|duel/
-  for (const file of readdirSync(here).filter(name => name.endsWith('.ts'))) {
+  const names = readdirSync(here, { recursive: true, encoding: 'utf8' })
+  for (const file of names.filter(name => name.endsWith('.ts'))) {
     if (file.endsWith('.test.ts')) continue
     const text = readFileSync(here + file, 'utf8')
     const imports = text

@@ -5,7 +5,7 @@ import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
 
 const test = suite('simulated faults', { timeoutMs: 300_000 })
 /** Of the seeds that every change runs through; `npm run sim` runs any others. */
-const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 60)
+const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 30)
 const MINUTES = 3
 
 const results: SeedResult[] = []

@@ -59,7 +59,7 @@ export function bounded(subject: Subject): Check {
 }
 
 /** Why the mesh is not as promised yet; undefined when it is. */
-export function whyNotConverged(subject: Subject, core: readonly SimHost[]): string | undefined {
+export function whyNotConverged(core: readonly SimHost[]): string | undefined {
   const ids = core.map(host => host.identity).sort()
   for (const host of core) {
     const { agent } = host

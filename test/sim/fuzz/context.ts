@@ -95,7 +95,7 @@ export class Faults {
   }
 }
 
-/** A fault that is about to happen, with randomness of its own: leaving others out changes nothing. */
+/** A fault about to happen, with randomness of its own: leaving others out changes nothing. */
 export class FaultContext {
   readonly faults: Faults
   readonly world: World

@@ -172,7 +172,7 @@ async function converge(
 ): Promise<number> {
   const startMs = subject.world.clock.nowMs()
   for (;;) {
-    const reason = whyNotConverged(subject, core)
+    const reason = whyNotConverged(core)
     const tookMs = subject.world.clock.nowMs() - startMs
     if (reason === undefined) return tookMs
     if (tookMs > limitMs) {
