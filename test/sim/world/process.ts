@@ -104,6 +104,7 @@ export class SimProcess {
         onPoint: point => this.#point(point)
       }
     )
+    world.touch()
     this.#begin(init.join).catch((error: unknown) => this.#fatal(error))
   }
 
