@@ -1,5 +1,6 @@
 import { equal, is, ok } from 'uvu/assert'
 import { suite } from '../helpers/suite.ts'
+import { minimise } from './fuzz/minimise.ts'
 import { ALL_FAULTS, drawOptions } from './fuzz/options.ts'
 import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
 
@@ -37,6 +38,17 @@ test('people were heard, daemons died, and things went wrong', () => {
   const asked = results.reduce((sum, result) => sum + result.asked, 0)
   const crashes = results.reduce((sum, result) => sum + result.crashes, 0)
   ok(asked > SEEDS && crashes > SEEDS, `${asked} requests, ${crashes} crashes`)
+})
+
+test('a plan that breaks a promise is cut down to the actions that do', async () => {
+  const options = drawOptions(11, { minutes: 10 })
+  const culprits = [options.plan[7], options.plan.at(-3)]
+  const small = await minimise(options, async ({ plan }) => {
+    const breaks = culprits.every(one => one !== undefined && plan.includes(one))
+    return { violation: breaks ? { check: 'S1', message: 'S1: lost' } : undefined }
+  })
+  equal(small.options.plan, culprits)
+  ok(small.runs < options.plan.length, `${small.runs} runs`)
 })
 
 test.run()

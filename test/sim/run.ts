@@ -1,10 +1,11 @@
 /**
- * The fuzzer: `npm run sim -- [--seed N] [--runs N] [--nodes N] [--minutes N] [--log short]`.
- * One seed replays to the same trace hash; many are summed up in the last line. Exit code 1 on a
- * violation.
+ * The fuzzer: `npm run sim -- [--seed N] [--runs N] [--nodes N] [--minutes N] [--log short|long]
+ * [--minimise]`. One seed replays to the same trace hash; many are summed up in the last line. Exit
+ * code 1 on a violation.
  */
 import { parseArgs } from 'node:util'
-import { drawOptions } from './fuzz/options.ts'
+import { minimise, planText } from './fuzz/minimise.ts'
+import { drawOptions, type SeedOptions } from './fuzz/options.ts'
 import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
 
 const { values } = parseArgs({
@@ -13,7 +14,8 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     nodes: { type: 'string' },
     minutes: { type: 'string' },
-    log: { type: 'string', default: 'none' }
+    log: { type: 'string', default: 'none' },
+    minimise: { type: 'boolean', default: false }
   }
 })
 
@@ -41,19 +43,35 @@ function note(result: SeedResult): void {
   }
 }
 
-const first = Number(values.seed)
-for (let seed = first; seed < first + Number(values.runs); seed += 1) {
+/** The options of one seed, or as little of them as still breaks the same. */
+async function optionsOf(seed: number): Promise<SeedOptions> {
   const wishes = { nodes: number(values.nodes), minutes: number(values.minutes) }
-  note(await runSeed(drawOptions(seed, wishes)))
+  const options = drawOptions(seed, wishes)
+  if (!values.minimise) return options
+  const smallest = await minimise(options)
+  const { plan } = smallest.options
+  process.stdout.write(
+    `${planText(plan)}\n${plan.length} of ${options.plan.length} actions after ` +
+      `${smallest.runs} runs\n`
+  )
+  return smallest.options
 }
 
-const hours = total.simulatedMs / 3_600_000
-const speed = total.simulatedMs / (performance.now() - startedMs)
-const kinds = [...faults].sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1)))
-process.stdout.write(
-  `${total.runs} runs, ${hours.toFixed(1)} cluster-hours, ` +
-    `${kinds.reduce((sum, [, count]) => sum + count, 0)} faults ` +
+function summary(): string {
+  const hours = total.simulatedMs / 3_600_000
+  const speed = total.simulatedMs / (performance.now() - startedMs)
+  const kinds = [...faults].sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1)))
+  const sum = kinds.reduce((count, [, more]) => count + more, 0)
+  return (
+    `${total.runs} runs, ${hours.toFixed(1)} cluster-hours, ${sum} faults ` +
     `(${kinds.map(([id, count]) => `${id}:${count}`).join(' ')}), ${total.crashes} crashes, ` +
-    `${total.asked} requests, ${Math.round(speed)} x real time, ${total.violations} violations\n`
-)
+    `${total.asked} requests, ${Math.round(speed)} x real time, ${total.violations} violations`
+  )
+}
+
+const first = Number(values.seed)
+for (let seed = first; seed < first + Number(values.runs); seed += 1) {
+  note(await runSeed(await optionsOf(seed)))
+}
+process.stdout.write(`${summary()}\n`)
 process.exit(total.violations > 0 ? 1 : 0)
