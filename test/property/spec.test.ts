@@ -20,6 +20,7 @@ import {
   parseSignal
 } from '../../src/spec/units.ts'
 import { readText } from '../fixtures/spec/reader.ts'
+import { cpuCostMs } from '../helpers/cost.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('spec properties')
@@ -92,17 +93,14 @@ const { tree } = fc.letrec(tie => ({
   )
 }))
 
-/** Time of our own: a busy machine makes no test fail. */
-function cpuMs(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1_000
-}
-
 async function calm(text: string): Promise<void> {
-  const start = process.cpuUsage()
-  const { lines, problems, workloads } = await readText(text, { env: { A: 'x' } })
-  const elapsedMs = cpuMs(start)
+  const reads: Awaited<ReturnType<typeof readText>>[] = []
+  const elapsedMs = await cpuCostMs(
+    async () => reads.push(await readText(text, { env: { A: 'x' } })),
+    SLOW_MS
+  )
   ok(elapsedMs < SLOW_MS, `${elapsedMs.toFixed(0)} ms: ${JSON.stringify(text)}`)
+  const { lines, problems, workloads } = reads[0]!
   ok(problems.length > 0 || workloads.length > 0, 'neither workloads nor problems')
   for (const line of lines) ok(!/[\p{Cc}\u202a-\u202e]/u.test(line), JSON.stringify(line))
   for (const workload of workloads) {
@@ -137,7 +135,7 @@ test('any data under known keys gives workloads that the schema takes, or proble
   await fc.assert(fc.asyncProperty(file, calm), { numRuns: 250 * FACTOR })
 })
 
-test('every small parser gives a value or a reason for any text', () => {
+test('every small parser gives a value or a reason for any text', async () => {
   const parsers = [
     parseBytes,
     parseCpus,
@@ -159,12 +157,10 @@ test('every small parser gives a value or a reason for any text', () => {
       .tuple(fc.constantFrom(...SIGNS, 'a', '1', '-', '.', '/', '='), fc.nat(3_000))
       .map(([sign, count]) => sign.repeat(count))
   )
-  fc.assert(
-    fc.property(text, value => {
+  await fc.assert(
+    fc.asyncProperty(text, async value => {
       for (const parse of parsers) {
-        const start = process.cpuUsage()
-        parse(value)
-        const elapsedMs = cpuMs(start)
+        const elapsedMs = await cpuCostMs(() => parse(value), SLOW_MS)
         ok(elapsedMs < SLOW_MS, `${parse.name} took ${elapsedMs.toFixed(0)} ms`)
       }
     }),
