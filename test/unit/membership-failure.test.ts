@@ -199,4 +199,21 @@ for (const count of SIZES) {
   })
 }
 
+for (const newcomers of [1, 2, 5]) {
+  test(`a death that one alone found is believed by one that was away, beside ${newcomers} newcomers`, () => {
+    const { w, ids } = world(3)
+    const [finder, victim, away] = ids as [string, string, string]
+    w.kill(away)
+    w.run(5_000)
+    w.silence(victim)
+    w.run(8_000)
+    equal(w.stateOf(finder, victim), 'dead')
+    for (let index = 0; index < newcomers; index++) w.start(`x${index}`, finder)
+    w.run(8_000)
+    w.start(away)
+    w.run(20_000)
+    for (const id of w.seen(finder, 'alive')) equal(w.seen(id, 'dead'), [victim], id)
+  })
+}
+
 test.run()

@@ -168,13 +168,13 @@ for (const door of ['nothing', 'accepted', 'refused'] as const) {
     p.beating.delete(x)
     if (door !== 'nothing') p.doors.set(x, door)
     p.run(LAN.silenceSuspectMs + LAN.heartbeatMs)
-    const obituaries = [...p.graph.observers(x)].map(id => obituary(id, x, 1))
-    const told = (some: typeof obituaries): void =>
-      p.say(p.subject, page([{ state: 'dead', alive: alive(x, 1), obituaries: some }]))
-    told(obituaries.slice(0, 1))
+    const [first, second] = [...p.graph.observers(x)].map(id => obituary(id, x, 1))
+    const messenger = p.others.find(id => id !== x && !p.graph.observers(x).has(id)) as string
+    const row = { state: 'dead', alive: alive(x, 1) } as const
+    p.say(messenger, page([{ ...row, obituaries: [first!] }]))
     p.run(10_000)
     equal(p.turns(x), [])
-    told(obituaries.slice(1, 2))
+    p.say(messenger, page([{ ...row, obituaries: [second!] }]))
     p.run(LAN.silenceDeadMs + 2 * LAN.silenceSuspectMs)
     equal(p.turns(x), door === 'accepted' ? ['suspect'] : ['suspect', 'dead'])
   })

@@ -24,9 +24,11 @@ const PREFIX = 'member/'
 interface Papers {
   readonly leave: Signed<LeaveBody> | undefined
   readonly obituaries: readonly Signed<ObituaryBody>[]
+  /** Peers whose own rosters hold it dead, whoever found it so; not kept on disk. */
+  readonly held: ReadonlySet<NodeId>
 }
 
-const NO_PAPERS: Papers = { leave: undefined, obituaries: [] }
+const NO_PAPERS: Papers = { leave: undefined, obituaries: [], held: new Set() }
 
 export class Roster {
   readonly #context: Context
@@ -85,7 +87,7 @@ export class Roster {
       }
       if (isRow(row)) {
         const { alive, state } = row
-        const papers = { leave: row.leave, obituaries: row.obituaries }
+        const papers = { ...NO_PAPERS, leave: row.leave, obituaries: row.obituaries }
         const incarnation = row.leave?.body.incarnation ?? alive.body.incarnation
         if (alive.author === this.#context.self) {
           own = Math.max(own, incarnation)
@@ -133,7 +135,7 @@ export class Roster {
     const known = this.#members.get(node)
     if (known === undefined) return false
     if (!supersedes({ state: 'left', incarnation }, this.#claim(known))) return false
-    this.#papers.set(node, { leave, obituaries: [] })
+    this.#papers.set(node, { ...NO_PAPERS, leave })
     this.#put({ ...known, state: 'left', incarnation, daemonGone: false, directPath: true })
     this.#persist(node)
     return true
@@ -165,6 +167,26 @@ export class Roster {
 
   obituaries(id: NodeId): readonly Signed<ObituaryBody>[] {
     return this.#papers.get(id)?.obituaries ?? []
+  }
+
+  /** A peer's roster holds `id` dead, in the life that ours shows alive. */
+  hold(id: NodeId, peer: NodeId): void {
+    const papers = this.#papers.get(id) ?? NO_PAPERS
+    if (!this.lives(id) || papers.held.has(peer)) return
+    this.#papers.set(id, { ...papers, held: new Set([...papers.held, peer]) })
+    this.revision += 1
+  }
+
+  /** Somebody has found `id` dead. */
+  mourned(id: NodeId): boolean {
+    const { held, obituaries } = this.#papers.get(id) ?? NO_PAPERS
+    return obituaries.length + held.size > 0
+  }
+
+  /** `observer` has found `id` dead, or was told so and believes it: it reports nothing more. */
+  mourns(observer: NodeId, id: NodeId): boolean {
+    const { held, obituaries } = this.#papers.get(id) ?? NO_PAPERS
+    return held.has(observer) || obituaries.some(one => one.author === observer)
   }
 
   /** Our own opinion of a living member, or the last knock at a dead one. */

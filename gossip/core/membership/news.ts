@@ -62,7 +62,7 @@ export class News {
     relay: boolean
   ): void {
     const except = relay ? [from] : undefined
-    for (const row of rows) this.#row(row, except)
+    for (const row of rows) this.#row(from, row, except)
     for (const forget of forgets) this.forget(forget, except)
   }
 
@@ -76,7 +76,7 @@ export class News {
     if (except !== undefined) links.relay({ kind: 'forget', forget }, except, [])
   }
 
-  #row(row: RosterRow, except: readonly NodeId[] | undefined): void {
+  #row(from: NodeId, row: RosterRow, except: readonly NodeId[] | undefined): void {
     const { context, roster, links, identity, verdict } = this.#c
     const { alive, leave, state } = row
     const { node, incarnation } = alive.body
@@ -95,7 +95,7 @@ export class News {
     if (!lived && roster.lives(node) && !links.has(node)) {
       roster.kill(node)
       this.#end(node)
-    }
+    } else roster.hold(node, from)
   }
 
   #alive(alive: Signed<AliveBody>, except: readonly NodeId[] | undefined): void {

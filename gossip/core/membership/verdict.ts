@@ -70,7 +70,7 @@ export class Verdict {
         !reported.has(id) &&
         !suspicion.watches.has(id) &&
         roster.get(id)?.state === 'alive' &&
-        roster.obituaries(id).length === 0
+        !roster.mourned(id)
       if (calm) this.end(id)
       else candidates.push(this.#consider(id, side, countReports(graph, side, id, reports)))
     }
@@ -90,8 +90,7 @@ export class Verdict {
   #suspecting(): boolean {
     const { roster } = this.#c
     for (const { id, state } of roster.members.values()) {
-      if (state === 'suspect' || (state === 'alive' && roster.obituaries(id).length > 0))
-        return true
+      if (state === 'suspect' || (state === 'alive' && roster.mourned(id))) return true
     }
     return false
   }
@@ -100,14 +99,11 @@ export class Verdict {
     const { context, roster, suspicion, alerts } = this.#c
     // Asked of every edge of the graph, and most are calm.
     const noted = (subject: NodeId): boolean =>
-      reported.has(subject) ||
-      suspicion.watches.has(subject) ||
-      roster.obituaries(subject).length > 0
+      reported.has(subject) || suspicion.watches.has(subject) || roster.mourned(subject)
     return (observer, subject) => {
       if (!noted(subject)) return 'none'
       if (observer === context.self) return suspicion.grade(subject)
-      const obituaries = roster.obituaries(subject)
-      if (obituaries.some(one => one.author === observer)) return 'due'
+      if (roster.mourns(observer, subject)) return 'due'
       return alerts.grade(observer, subject)
     }
   }
