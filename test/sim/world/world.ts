@@ -139,13 +139,13 @@ export class World {
   /** Lets virtual time pass. Promises end before the next event: their order is that of events. */
   async run(ms: number): Promise<void> {
     const untilMs = this.clock.nowMs() + ms
-    while (this.clock.step(untilMs)) {
+    do {
       // So many turns, and a promise that a task began has reached what it waits for, or ended.
       for (let turn = 0; turn < TURNS; turn += 1) await undefined
       if (!this.#isTouched) continue
       this.#isTouched = false
       await drained()
-    }
+    } while (this.clock.step(untilMs))
   }
 
   /** A disk, an engine or the network holds promises now: they go first. */
