@@ -33,7 +33,8 @@ export class Pacing {
       if (nowMs - atMs > this.#config.brakeWindowMs) this.#vanishedMs.delete(gone)
     }
     const before = this.#livingSinceMs.size + this.#vanishedMs.size
-    if (this.#vanishedMs.size * 2 > before) this.#brakeSinceMs ??= nowMs
+    // Each further one that vanishes begins the minute anew.
+    if (this.#vanishedMs.size * 2 > before) this.#brakeSinceMs = nowMs
   }
 
   /** A member that left on purpose, or was forgotten, did not vanish. */

@@ -172,8 +172,9 @@ export class Puppets {
     for (const effect of this.machine.handle(input, this.nowMs)) this.#one(effect)
   }
 
-  link(peer: NodeId, boot: string = BOOT): void {
-    const addresses = [`/ip4/10.0.0.1/tcp/1/${peer}`]
+  /** `at`: whose address it has. */
+  link(peer: NodeId, boot: string = BOOT, at: NodeId = peer): void {
+    const addresses = [`/ip4/10.0.0.1/tcp/1/${at}`]
     const hello = { boot, incarnation: 1, name: peer, addresses }
     this.input({ kind: 'link', peer, state: 'open', ...hello })
   }

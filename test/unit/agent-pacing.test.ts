@@ -38,6 +38,15 @@ test('the brake lets one takeover start at once, then one a second, and lifts af
   equal(braked.brake(70_000), undefined)
 })
 
+test('who vanishes again while the brake is on keeps it on for another minute', () => {
+  const braked = pacing(3)
+  for (const node of ['n1', 'n2']) braked.member(node, false, 10_000)
+  for (const node of ['n1', 'n2']) braked.member(node, true, 20_000)
+  for (const node of ['n1', 'n2']) braked.member(node, false, 60_000)
+  equal(braked.brake(119_999), 60_000)
+  equal(braked.brake(120_000), undefined)
+})
+
 test('nodes that vanish more than a minute apart never add up', () => {
   const slow = pacing(4)
   slow.member('n1', false, 100_000)

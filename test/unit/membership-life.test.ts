@@ -3,6 +3,7 @@ import { equal, is, ok } from 'uvu/assert'
 import { readMembershipMessage } from '../../gossip/core/membership/message.ts'
 import type { MembershipTimer } from '../../gossip/core/membership/timer.ts'
 import { sealerOf } from '../helpers/membership-host.ts'
+import { Puppets } from '../helpers/membership-puppets.ts'
 import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -197,6 +198,26 @@ test('of two daemons with one key the second yields and both are named', () => {
     young.events.some(event => event.kind === 'clone' && event.yield),
     true
   )
+})
+
+test('one that was away finds those that came anew at the addresses it knows', () => {
+  const p = new Puppets({ count: 3 })
+  const [x, y] = p.others as [string, string]
+  for (const id of p.others) p.beating.delete(id)
+  p.run(12_000)
+  equal([p.state(x), p.state(y)], ['dead', 'dead'])
+  const before = p.effects.length
+  p.run(10_000)
+  const dials = p.effects.slice(before).filter(one => one.kind === 'connect')
+  ok(dials.length > 8)
+  // Whoever answers there is welcome.
+  ok(dials.every(one => one.kind === 'connect' && one.peer === undefined))
+  p.link('newcomer', 'b'.repeat(32), x)
+  const after = p.effects.length
+  p.run(10_000)
+  const later = p.effects.slice(after).flatMap(one => (one.kind === 'connect' ? one.addresses : []))
+  // It is known who lives there now: only the other's address is still asked.
+  ok(later.length > 0 && later.every(address => address.endsWith(`/${y}`)))
 })
 
 test('stale timers and answers that nobody waits for fall through', () => {

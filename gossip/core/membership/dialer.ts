@@ -106,14 +106,12 @@ export class Dialer {
 
   /** One dial now, beside the paced ones: its port is known to accept. */
   dial(peer: NodeId): void {
-    const { context, roster, links } = this.#c
-    const addresses = roster.get(peer)?.addresses ?? []
-    const hello = links.addresses(peer)
-    const all = [...new Set([...hello, ...addresses])]
-    if (all.length === 0 || links.has(peer) || this.#flights.has(peer)) return
+    const { context, links } = this.#c
+    const addresses = this.#addresses(peer)
+    if (addresses.length === 0 || links.has(peer) || this.#flights.has(peer)) return
     this.#flights.set(peer, context.nowMs)
     context.stats.dials += 1
-    context.emit({ kind: 'connect', peer, addresses: all })
+    context.emit({ kind: 'connect', peer, addresses })
   }
 
   tick(): void {
@@ -173,7 +171,11 @@ export class Dialer {
     this.#cameLastMs = nowMs
   }
 
-  /** One dead member a second, round robin; those that are dead for an hour once a minute. */
+  /**
+   * One dead member a second, round robin; those that are dead for an hour once a minute. Whoever
+   * answers there is welcome: a host that was made anew has another identity at its old address,
+   * and may be all that is left of the mesh we knew.
+   */
   #heal(): void {
     const { context, roster } = this.#c
     if (context.nowMs < this.#healNextMs) return
@@ -186,8 +188,22 @@ export class Dialer {
     if (next === undefined) return
     this.#healCursor = next
     this.#healed.set(next, context.nowMs)
-    this.#flights.delete(next)
-    this.dial(next)
+    const taken = this.#taken()
+    const addresses = this.#addresses(next).filter(address => !taken.has(address))
+    if (addresses.length === 0) return
+    context.stats.dials += 1
+    context.emit({ kind: 'connect', addresses })
+  }
+
+  /** Where we know who is there: those that we are linked with. */
+  #taken(): Set<string> {
+    const { links } = this.#c
+    return new Set(links.peers().flatMap(peer => links.addresses(peer)))
+  }
+
+  #addresses(peer: NodeId): string[] {
+    const { roster, links } = this.#c
+    return [...new Set([...links.addresses(peer), ...(roster.get(peer)?.addresses ?? [])])]
   }
 
   #healable(id: NodeId, deadSinceMs: number): boolean {
