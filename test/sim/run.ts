@@ -25,6 +25,7 @@ const number = (text: string | undefined): number | undefined =>
 const startedMs = performance.now()
 const total = { runs: 0, simulatedMs: 0, crashes: 0, asked: 0, violations: 0 }
 const faults = new Map<string, number>()
+const figures = new Map<string, number[]>()
 
 function note(result: SeedResult): void {
   total.runs += 1
@@ -32,6 +33,9 @@ function note(result: SeedResult): void {
   total.crashes += result.crashes
   total.asked += result.asked
   for (const [id, count] of result.faults) faults.set(id, (faults.get(id) ?? 0) + count)
+  for (const [what, value] of result.figures) {
+    figures.set(what, [...(figures.get(what) ?? []), value])
+  }
   if (values.log !== 'none') process.stdout.write(`${result.lines.join('\n')}\n`)
   if (values.log === 'long') process.stdout.write(`${result.beliefs().join('\n')}\n`)
   const { seed, traceHash, violation, convergedMs } = result
@@ -57,6 +61,18 @@ async function optionsOf(seed: number): Promise<SeedOptions> {
   return smallest.options
 }
 
+/** What drills measured: n, min/median/max over the seeds that had this one. */
+function bars(): string {
+  const lines = [...figures]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([what, values]) => {
+      const sorted = values.sort((a, b) => a - b)
+      const [least, median, most] = [0, sorted.length >> 1, sorted.length - 1].map(at => sorted[at])
+      return `${what}: n ${sorted.length}, ${least}/${median}/${most}\n`
+    })
+  return lines.join('')
+}
+
 function summary(): string {
   const hours = total.simulatedMs / 3_600_000
   const speed = total.simulatedMs / (performance.now() - startedMs)
@@ -73,5 +89,5 @@ const first = Number(values.seed)
 for (let seed = first; seed < first + Number(values.runs); seed += 1) {
   note(await runSeed(await optionsOf(seed)))
 }
-process.stdout.write(`${summary()}\n`)
+process.stdout.write(`${bars()}${summary()}\n`)
 process.exit(total.violations > 0 ? 1 : 0)

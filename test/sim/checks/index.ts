@@ -4,6 +4,7 @@ import type { Check, Subject } from './check.ts'
 import { noEmptyStart, noOrphan, nothingForeign, oneEachHost } from './instances.ts'
 import { incarnations, noHealthyDeath, obituaries } from './members.ts'
 import { durableAcks, neverGuess, noLostEdit, noResurrection, onceOnly } from './state.ts'
+import { unknownFields } from './versions.ts'
 
 const CHECKS: readonly ((subject: Subject) => Check)[] = [
   durableAcks,
@@ -19,7 +20,8 @@ const CHECKS: readonly ((subject: Subject) => Check)[] = [
   obituaries,
   noHealthyDeath,
   determinism,
-  bounded
+  bounded,
+  unknownFields
 ]
 
 export function allChecks(subject: Subject): Check[] {

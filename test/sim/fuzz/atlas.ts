@@ -20,8 +20,16 @@ export class Atlas {
   /** Hosts whose memory must not be counted on: they stay dead, or have lost it. */
   readonly lost = new Set<string>()
 
+  /** They found their store damaged, and were not seen whole again since. */
+  readonly #amnesiac = new Set<string>()
+
   constructor(world: World) {
     this.#world = world
+    world.watch(observation => {
+      if (observation.kind !== 'opened') return
+      if (observation.amnesiac === undefined) this.#amnesiac.delete(observation.host.id)
+      else this.#amnesiac.add(observation.host.id)
+    })
   }
 
   acknowledged(part: string, uid: string): void {
@@ -35,7 +43,7 @@ export class Atlas {
 
   mayForgetAll(hosts: readonly SimHost[]): boolean {
     const others = [...this.#world.hosts.values()].filter(
-      other => !hosts.includes(other) && !this.lost.has(other.id) && isSound(other)
+      other => !hosts.includes(other) && !this.lost.has(other.id) && this.#isSound(other)
     )
     if (others.length === 0) return false
     const known = new Set<string>()
@@ -51,11 +59,14 @@ export class Atlas {
     }
     return true
   }
-}
 
-/** Its store is not damaged and has not forgotten anything that peers still have to give back. */
-function isSound(host: SimHost): boolean {
-  return !host.isClone && host.disk.exists && !host.disk.unreadable && !host.agent?.amnesiac
+  /** Its store is not damaged and has not forgotten anything that peers still have to give back. */
+  #isSound(host: SimHost): boolean {
+    const { agent } = host
+    if (agent?.ready === true && !agent.amnesiac) this.#amnesiac.delete(host.id)
+    const isWhole = host.disk.exists && !host.disk.unreadable && !this.#amnesiac.has(host.id)
+    return !host.isClone && isWhole
+  }
 }
 
 /** Of one stored record; what is written is never changed in place. */

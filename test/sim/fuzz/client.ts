@@ -56,6 +56,18 @@ export class Client {
     })
   }
 
+  /** Two people change the same on two sides. */
+  askBoth(left: readonly SimHost[], right: readonly SimHost[], random: SeededRandom): void {
+    const submission = drawSubmission(random)
+    this.ask(submission, random, left)
+    this.ask(drawEdit(random, submission), random, right)
+  }
+
+  /** Somebody removes a workload at one of these nodes. */
+  remove(name: string, among: readonly SimHost[], random: SeededRandom): void {
+    this.ask({ kind: 'remove', project: PROJECT, name }, random, among)
+  }
+
   /** One thing, at one node, as `seed` says. */
   act(seed: number): void {
     const random = new SeededRandom(seed)
@@ -65,7 +77,8 @@ export class Client {
     if (random.int(8) === 0) this.ask(drawEdit(random, submission), random)
   }
 
-  ask(submission: Submission, random: SeededRandom): void {
+  /** `among`: the nodes that can be asked first; all when it is not given. */
+  ask(submission: Submission, random: SeededRandom, among?: readonly SimHost[]): void {
     this.#count += 1
     const operation = `op${this.#count}`
     const asked: Asked = {
@@ -73,16 +86,16 @@ export class Client {
       ...{ parts: new Map(), answer: undefined }
     }
     this.history.set(operation, asked)
-    this.#submit(asked, random)
+    this.#submit(asked, random, among)
     // A person who got no answer, or does not believe it, asks again, elsewhere.
     this.#world.clock.schedule(ASK_AGAIN_MS, () => {
       if (asked.answer === undefined || random.int(4) === 0) this.#submit(asked, random)
     })
   }
 
-  #submit(asked: Asked, random: SeededRandom): void {
+  #submit(asked: Asked, random: SeededRandom, among?: readonly SimHost[]): void {
     // The API of a node that is in no mesh yet refuses.
-    const up = [...this.#world.hosts.values()].filter(
+    const up = [...(among ?? this.#world.hosts.values())].filter(
       host => host.isUp && host.isOn && !host.isClone && host.disk.isMember
     )
     const host = up[random.int(Math.max(1, up.length))]

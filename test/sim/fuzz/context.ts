@@ -6,6 +6,7 @@ import { SeededRandom } from '../../../gossip/core/random.ts'
 import type { SimHost } from '../world/host.ts'
 import type { World } from '../world/world.ts'
 import type { Atlas } from './atlas.ts'
+import { Client } from './client.ts'
 
 /** Whose surroundings are not as promises assume them, and since when they are again. */
 export class Disturbance {
@@ -51,6 +52,7 @@ interface Active {
 export class Faults {
   readonly world: World
   readonly atlas: Atlas
+  readonly client: Client
   readonly disturbance: Disturbance
   /** How often each row of `promises.md` section 2 was exercised. */
   readonly counts = new Map<string, number>()
@@ -60,6 +62,7 @@ export class Faults {
   constructor(world: World, atlas: Atlas) {
     this.world = world
     this.atlas = atlas
+    this.client = new Client(world, atlas)
     this.disturbance = new Disturbance(world)
   }
 
@@ -132,6 +135,13 @@ export class FaultContext {
       const seen = members.filter(member => member.state === 'alive').length
       return host !== except && !host.isClone && host.disk.isMember && seen > most
     })
+  }
+
+  /** Both sides of a cut through all hosts, neither empty; undefined when there is but one. */
+  halves(): readonly [SimHost[], SimHost[]] | undefined {
+    if (this.hosts.length < 2) return undefined
+    const left = this.some(1 + this.random.int(this.hosts.length - 1))
+    return [left, this.hosts.filter(host => !left.includes(host))]
   }
 
   /** Some hosts, in random order. */

@@ -2,6 +2,7 @@
 import type { Fault } from './context.ts'
 
 const HOSTS_MAX = 14
+const SPEAKS_MS = 2_000
 
 export const MESH_FAULTS: readonly Fault[] = [
   {
@@ -34,6 +35,23 @@ export const MESH_FAULTS: readonly Fault[] = [
       if (host === undefined) return false
       host.restartPlanned()
       context.during(3_000, [host], () => host.start())
+      return true
+    }
+  },
+  {
+    ids: ['F54', 'F55'],
+    name: 'another version',
+    weight: 2,
+    begin: context => {
+      const host = context.pickUp()
+      if (host === undefined) return false
+      const isNext = host.version === 'sim'
+      host.version = isNext ? 'next' : 'sim'
+      host.restartPlanned()
+      context.during(3_000, [host], () => host.start())
+      for (let ms = 4_000; isNext && ms < context.durationMs; ms += SPEAKS_MS) {
+        context.later(ms, () => host.version === 'next' && host.process?.speakLater())
+      }
       return true
     }
   }

@@ -38,6 +38,15 @@ function cutFor(
   return true
 }
 
+/** A cut for as long as the fault takes. */
+export function cutBetween(
+  context: FaultContext,
+  left: readonly SimHost[],
+  right: readonly SimHost[]
+): boolean {
+  return cutFor(context, `cut ${namesOf(left)} | ${namesOf(right)}`, between(left, right))
+}
+
 function split(context: FaultContext, parts: number): SimHost[][] {
   const groups: SimHost[][] = Array.from({ length: parts }, () => [])
   const hosts = context.some(context.hosts.length)

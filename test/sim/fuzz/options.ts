@@ -9,6 +9,7 @@ import { CLOCK_FAULTS, DISK_FAULTS } from './faults-disk.ts'
 import { ENGINE_FAULTS } from './faults-engine.ts'
 import { MESH_FAULTS } from './faults-mesh.ts'
 import { NETWORK_FAULTS } from './faults-network.ts'
+import { PEOPLE_FAULTS } from './faults-people.ts'
 import { PROCESS_FAULTS } from './faults-process.ts'
 
 export const ALL_FAULTS: readonly Fault[] = [
@@ -17,7 +18,8 @@ export const ALL_FAULTS: readonly Fault[] = [
   ...DISK_FAULTS,
   ...CLOCK_FAULTS,
   ...ENGINE_FAULTS,
-  ...MESH_FAULTS
+  ...MESH_FAULTS,
+  ...PEOPLE_FAULTS
 ]
 
 export interface SeedOptions {

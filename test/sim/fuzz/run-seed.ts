@@ -6,10 +6,11 @@ import { SeededRandom } from '../../../gossip/core/random.ts'
 import { whyNotConverged } from '../checks/agreement.ts'
 import { type Check, type Subject, Violation } from '../checks/check.ts'
 import { allChecks } from '../checks/index.ts'
+import { Stage } from '../drills/drill.ts'
+import { DRILLS } from '../drills/index.ts'
 import type { SimHost } from '../world/host.ts'
 import { World } from '../world/world.ts'
 import { Atlas } from './atlas.ts'
-import { Client } from './client.ts'
 import { FaultContext, Faults } from './context.ts'
 import { dump } from './dump.ts'
 import { ALL_FAULTS, type Planned, type SeedOptions } from './options.ts'
@@ -26,6 +27,8 @@ export interface SeedResult {
   /** Points passed, for coverage. */
   readonly points: ReadonlyMap<string, number>
   readonly convergedMs: number | undefined
+  /** What its drill measured, the worst of each. */
+  readonly figures: ReadonlyMap<string, number>
   readonly asked: number
   readonly lines: readonly string[]
   /** What every daemon believed in the end. */
@@ -47,12 +50,13 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const world = new World(options)
   const atlas = new Atlas(world)
   const faults = new Faults(world, atlas)
-  const client = new Client(world, atlas)
+  const { client } = faults
   const subject = { world, faults, client }
   const checks = allChecks(subject)
   let crashes = 0
   let convergedMs: number | undefined
   let violation: SeedResult['violation']
+  const figures = new Map<string, number>()
   const watch = new Watch(checks)
   world.watch(observation => {
     if (observation.kind === 'stop') crashes += 1
@@ -71,7 +75,10 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     // Ramps end and moves follow: never for long.
     await pass(subject, watch, STAYS_MS)
     await converge(subject, watch, core, CALM_AGAIN_MS)
-    for (const check of checks) check.finish?.(core)
+    const stage = await drill(subject, watch, core, options.seed)
+    for (const [what, value] of stage.figures) figures.set(what, value)
+    await converge(subject, watch, stage.core, limitOf(faults))
+    for (const check of checks) check.finish?.(stage.core)
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     world.trace(`VIOLATION ${error.message}`)
@@ -83,6 +90,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     simulatedMs: world.clock.nowMs(),
     faults: faults.counts,
     points: world.points,
+    figures,
     lines: world.lines,
     beliefs: () => dump(world)
   }
@@ -91,6 +99,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
 /** Violations inside of callbacks are kept: code under test must not catch them. */
 class Watch {
   readonly checks: readonly Check[]
+  #sampledMs = 0
   #violation: unknown
 
   constructor(checks: readonly Check[]) {
@@ -106,6 +115,12 @@ class Watch {
     }
   }
 
+  sample(nowMs: number): void {
+    if (nowMs < this.#sampledMs + SAMPLE_MS) return
+    this.#sampledMs = nowMs
+    this.guard(check => check.sample?.())
+  }
+
   rethrow(): void {
     if (this.#violation !== undefined) throw this.#violation
   }
@@ -116,7 +131,7 @@ async function pass({ world }: Subject, watch: Watch, ms: number): Promise<void>
   const untilMs = world.clock.nowMs() + ms
   while (world.clock.nowMs() < untilMs) {
     await world.run(Math.min(SAMPLE_MS, untilMs - world.clock.nowMs()))
-    watch.guard(check => check.sample?.())
+    watch.sample(world.clock.nowMs())
     watch.rethrow()
   }
 }
@@ -148,12 +163,34 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
   const core = hosts.filter(host => !faults.atlas.lost.has(host.id))
   const [member] = core.filter(host => host.disk.isMember)
   for (const host of core) {
+    // Whoever told it to leave thinks better of it.
+    if (host.isLeaving) host.kill(false)
     if (host.isUp && host.disk.isMember) continue
     // Whoever never got in asks at an address that is still somebody's.
     if (host.isUp) host.kill(false)
     host.start(host.disk.isMember || member === undefined ? undefined : [member.address])
   }
   return core
+}
+
+/** One thing that is done to the core on purpose. */
+async function drill(
+  subject: Subject,
+  watch: Watch,
+  core: readonly SimHost[],
+  seed: number
+): Promise<Stage> {
+  const random = new SeededRandom(seed + 2)
+  const engineWasWell = limitOf(subject.faults) === CONVERGE_MS
+  const stage = new Stage(
+    { subject, pass: ms => pass(subject, watch, ms) },
+    { core, engineWasWell }
+  )
+  const possible = DRILLS.filter(({ hostsMin }) => core.length >= hostsMin)
+  const chosen = possible[random.int(possible.length)]
+  subject.world.trace(`drill: ${chosen?.name}`)
+  await chosen?.run(stage, random)
+  return stage
 }
 
 const FAILING: ReadonlySet<string> = new Set(['F43', 'F44', 'F45', 'F46', 'F48', 'F49', 'F51'])

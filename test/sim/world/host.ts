@@ -35,7 +35,11 @@ export class SimHost {
   identity: NodeId
   address: string
   loadPerCore = 0
+  /** Of the daemon that starts next. */
+  version: 'sim' | 'next' = 'sim'
   hasMoved = false
+  /** Somebody told it to leave, and it has not got away yet. */
+  isLeaving = false
   /** It never comes back. */
   isGone = false
   isOn = true
@@ -157,6 +161,23 @@ export class SimHost {
     this.process?.input(input)
   }
 
+  /** `shoal leave` on this host; it never comes back, unless it was refused. */
+  async leave(): Promise<readonly string[] | 'refused'> {
+    const { process } = this
+    if (process === undefined) return 'refused'
+    this.world.trace(`${this.id} leaves`)
+    this.isLeaving = true
+    try {
+      const { notes } = await process.leave()
+      if (this.process === process) this.off()
+      return notes
+    } catch {
+      return 'refused'
+    } finally {
+      if (this.process === process) this.isLeaving = false
+    }
+  }
+
   pause(): void {
     this.world.trace(`${this.id} paused`)
     this.process?.pause()
@@ -213,6 +234,7 @@ export class SimHost {
   #end(withHost: boolean): void {
     const ended = this.process
     this.process = undefined
+    this.isLeaving = false
     if (withHost) {
       this.isOn = false
       // As on a real host: ended containers are still there when the engine comes back.

@@ -12,11 +12,14 @@ import type { AgentEvent, AgentInput, SubmitAnswer } from '../../../node/agent/a
 import { PLACEMENT_VERSION } from '../../../node/agent/placing.ts'
 import type { NodeInfo } from '../../../node/agent/records.ts'
 import type { Clock } from '../../../node/clock.ts'
+import { leaveMesh } from '../../../node/leave.ts'
 import { LiveNode } from '../../../node/live-node.ts'
 import type { Point } from '../../../node/points.ts'
+import type { Runtime } from '../../../node/runtime/runtime.ts'
 import { Storage } from '../../../node/storage.ts'
+import type { LeaveAnswer } from '../../../src/api/types.ts'
 import { ShoalError } from '../../../src/errors.ts'
-import type { WorkloadSpec } from '../../../src/spec/workload.ts'
+import type { RuntimeName, WorkloadSpec } from '../../../src/spec/workload.ts'
 import { SimRuntime } from './engine.ts'
 import type { SimHost } from './host.ts'
 import { type SimMedium, simMedium } from './medium.ts'
@@ -25,6 +28,9 @@ import { SimTransport } from './transport.ts'
 
 export const SIM_MESH = '5ea0'.repeat(8)
 const PROTOCOL_VERSION = 1
+/** A field, and a kind, that only the next version knows. */
+export const LATER = 'later'
+export const LATER_MARK = new Uint8Array([1])
 
 export interface SimProcessInit {
   readonly boot: string
@@ -43,6 +49,8 @@ export class SimProcess {
   /** That wait now. */
   timers = 0
   readonly #host: SimHost
+  readonly #clock: Clock
+  readonly #runtimes: ReadonlyMap<RuntimeName, Runtime>
   readonly #abort = new AbortController()
   readonly #medium: SimMedium
   readonly #storage: Storage
@@ -66,6 +74,7 @@ export class SimProcess {
       wallMs: () => hostClock.wallMs(),
       schedule: (afterMs, task) => this.#schedule(afterMs, task)
     }
+    this.#clock = clock
     const transportParts = { network: world.network, host, enter, isLive }
     this.transport = new SimTransport({ ...transportParts, hello: () => this.#hello() }, this.self)
     const touch = (): void => world.touch()
@@ -79,12 +88,13 @@ export class SimProcess {
       { ...around, engine, faults: host.engineFaults, isLive },
       { mesh: SIM_MESH, node: this.self }
     )
+    this.#runtimes = new Map([['memory', runtime]])
     this.node = new LiveNode(
       {
         random,
-        sealer: keyless(this.self),
+        sealer: keyless(host),
         readSpec: trusted,
-        runtimes: new Map([['memory', runtime]]),
+        runtimes: this.#runtimes,
         absent: new Set(),
         loadPerCore: () => host.loadPerCore,
         clock,
@@ -138,6 +148,26 @@ export class SimProcess {
     if (this.#isPaused || this.#isDraining) return
     this.#isDraining = true
     this.#host.world.clock.schedule(this.#starvedMs, () => this.#drain())
+  }
+
+  /** Says what this version has never heard of, in all the ways in which things are said. */
+  speakLater(): void {
+    const body = { kind: LATER, [LATER]: 1 }
+    const record = new Signed(this.self, body, encode(body), LATER_MARK)
+    this.transport.publish({ kind: 'delta', records: [record] })
+    for (const { self } of this.transport.peers()) {
+      this.transport.send(self, 'member', body)
+      this.transport.send(self, 'sync', body)
+    }
+  }
+
+  /** `shoal leave`, asked here. */
+  leave(): Promise<LeaveAnswer> {
+    const { node } = this
+    const around = { clock: this.#clock, runtimes: this.#runtimes, log: silentLog }
+    const input = (one: AgentInput): void => node.input(one)
+    const components = { ...around, agent: node.agent, info: () => node.info, input }
+    return leaveMesh(components, this.#abort.signal)
   }
 
   /** SIGSTOP. */
@@ -254,10 +284,20 @@ export class SimProcess {
   }
 }
 
-/** A signature that proves nothing: every simulated node is honest about who it is. */
-function keyless(self: NodeId): Sealer {
-  const none = new Uint8Array()
-  return { self, seal: body => new Signed(self, body, encode(body), none) }
+/** Signs nothing: every simulated node is honest about who it is. What the next version says has
+ * a field that this one cannot read, and a mark of it outside of the body. */
+function keyless({ identity: self, version }: SimHost): Sealer {
+  if (version === 'sim') {
+    const none = new Uint8Array()
+    return { self, seal: body => new Signed(self, body, encode(body), none) }
+  }
+  return {
+    self,
+    seal: body => {
+      const said = { ...body, [LATER]: { since: version } }
+      return new Signed(self, said, encode(said), LATER_MARK)
+    }
+  }
 }
 
 /** The simulator's specs come from its own tests. */
@@ -276,6 +316,7 @@ function simInfo(host: SimHost): NodeInfo {
     arch: 'amd64',
     runtimes: ['memory'],
     draining: false,
-    version: 'sim'
+    version: host.version,
+    ...(host.version === 'next' ? { [LATER]: [1, 2] } : {})
   }
 }

@@ -1,0 +1,60 @@
+/** Moves between living hosts: make before break (`protocols.md` 4, Handover). */
+import { violate } from '../checks/check.ts'
+import type { SimHost } from '../world/host.ts'
+import type { Drill, Stage } from './drill.ts'
+
+const MOVES_MS = 30_000
+const LEFT_MS = 90_000
+
+/** From now on no slot of `hosts` may be without a running copy, wherever. Gives what ends it. */
+function neverBelow(stage: Stage): () => void {
+  const held = stage.counts(stage.core)
+  return stage.watch(observation => {
+    if (observation.kind !== 'engine') return
+    const now = stage.counts([...stage.subject.world.hosts.values()])
+    for (const [uid, count] of held) {
+      const runs = now.get(uid) ?? 0
+      if (runs < count) violate('make-before-break', `${uid} runs ${runs} of ${count}`)
+    }
+  })
+}
+
+/** A join never lowers a running count, and never recreates a container on its own node. */
+export const hostJoins: Drill = {
+  name: 'host joins',
+  hostsMin: 1,
+  run: async stage => {
+    const [first] = stage.core
+    const before = stage.running(stage.core)
+    const end = neverBelow(stage)
+    const joined = stage.subject.world.add([(first as SimHost).address])
+    await stage.pass(MOVES_MS)
+    end()
+    for (const { host, id, run, uid, slot } of before) {
+      const again = stage.running([host]).find(one => one.uid === uid && one.slot === slot)
+      if (again !== undefined && (again.id !== id || again.run !== run)) {
+        violate('make-before-break', `${host.id} made ${id} anew for a join`)
+      }
+    }
+    stage.core.push(joined)
+  }
+}
+
+/** One leaves on purpose: what can run elsewhere does before it goes. */
+export const hostLeaves: Drill = {
+  name: 'host leaves',
+  hostsMin: 2,
+  run: async (stage, random) => {
+    const { faults } = stage.subject
+    const host = stage.core[random.int(stage.core.length)] as SimHost
+    if (!faults.atlas.mayForget(host)) return
+    const end = neverBelow(stage)
+    const notes = await stage.leave(host, LEFT_MS)
+    end()
+    if (notes === 'late') violate('leave', `${host.id} did not get away in ${LEFT_MS} ms`)
+    if (notes === 'refused') return
+    if (notes.length > 0 && stage.engineWasWell) violate('leave', `${host.id}: ${notes.join()}`)
+    stage.core.splice(stage.core.indexOf(host), 1)
+    faults.atlas.lost.add(host.id)
+  }
+}
