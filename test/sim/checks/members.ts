@@ -24,24 +24,44 @@ class Published {
   }
 }
 
-/** Incarnations never go back in what one life of a daemon believes. */
-export function incarnations(_subject: Subject): Check {
+/** After these a host has forgotten what it said of itself, or two say it. */
+const FORGETFUL = ['F39', 'F40'] as const
+
+/**
+ * Incarnations never go back in what one life of a daemon believes, and no two lives that remember
+ * have one in common.
+ */
+export function incarnations(subject: Subject): Check {
   const name = 'incarnation'
   /** Believer's boot and subject -> highest. */
   const seen = new Map<string, number>()
+  /** Subject and incarnation -> boot. */
+  const boots = new Map<string, string>()
+  const forgetful = new Set<string>()
   return {
     name,
     observe: observation => {
+      if (observation.kind === 'opened' && observation.amnesiac !== undefined) {
+        forgetful.add(observation.host.identity)
+      }
       if (observation.kind !== 'event') return
       const { host } = observation
       const member = memberOf(observation)
       if (member === undefined || host.process === undefined) return
-      const key = `${host.process.boot} ${member.id}`
+      const { id, incarnation } = member
+      const key = `${host.process.boot} ${id}`
       const before = seen.get(key) ?? 0
-      if (member.incarnation < before) {
-        violate(name, `${host.id} took ${member.id} back from ${before} to ${member.incarnation}`)
+      if (incarnation < before) {
+        violate(name, `${host.id} took ${id} back from ${before} to ${incarnation}`)
       }
-      seen.set(key, member.incarnation)
+      seen.set(key, incarnation)
+      // Of itself a daemon says nothing yet while it joins.
+      if (id === host.identity || forgetful.has(id)) return
+      if (FORGETFUL.some(fault => subject.faults.counts.has(fault))) return
+      const life = `${id} ${incarnation}`
+      const boot = boots.get(life) ?? member.boot
+      if (boot !== member.boot) violate(name, `two lives of ${id} have incarnation ${incarnation}`)
+      boots.set(life, boot)
     }
   }
 }

@@ -1,4 +1,6 @@
 /** S1, S2, S3, S4, S13: what was acknowledged is kept, what was removed stays so. */
+import { createHash } from 'node:crypto'
+import { CHECKSUM_BYTES } from '../../../node/store/checksum.ts'
 import { heldBy } from '../fuzz/atlas.ts'
 import type { Part } from '../fuzz/client.ts'
 import type { SimHost } from '../world/host.ts'
@@ -109,13 +111,16 @@ export function noResurrection(subject: Subject): Check {
   const name = 'S4'
   const knownMs = new Map<string, number>()
   const started = new Set<string>()
+  /** Of all that ever ran: what starts again need not be there when its end is heard of. */
+  const uids = new Set<string>()
   return {
     name,
     sample: () => {
       for (const host of subject.world.hosts.values()) {
-        for (const { mark } of host.engine.entries.values()) {
-          const key = `${host.id} ${mark.uid}`
-          if (host.agent?.replica.removed(mark.uid) !== true) knownMs.delete(key)
+        for (const { mark } of host.engine.entries.values()) uids.add(mark.uid)
+        for (const uid of uids) {
+          const key = `${host.id} ${uid}`
+          if (host.agent?.replica.removed(uid) !== true) knownMs.delete(key)
           else if (!knownMs.has(key)) knownMs.set(key, subject.world.clock.nowMs())
         }
       }
@@ -154,6 +159,13 @@ export function noResurrection(subject: Subject): Check {
   }
 }
 
+/** A record as the disk should hold it: a checksum over its key and value, then the value. */
+function isWhole(key: string, stored: Uint8Array | undefined): boolean {
+  if (stored === undefined) return false
+  const sum = createHash('sha256').update(`${key}\0`).update(stored.subarray(CHECKSUM_BYTES))
+  return sum.digest().subarray(0, CHECKSUM_BYTES).equals(stored.subarray(0, CHECKSUM_BYTES))
+}
+
 /** S13: a disk that lost something that had been synced is never taken for a whole one. */
 export function neverGuess(_subject: Subject): Check {
   const name = 'S13'
@@ -164,7 +176,9 @@ export function neverGuess(_subject: Subject): Check {
       const { host } = observation
       const found = new Map(host.disk.records())
       for (const key of host.disk.promised) {
-        if (!found.has(key)) violate(name, `${host.id} trusts a store without ${key}`)
+        if (isWhole(key, found.get(key))) continue
+        const how = found.has(key) ? 'with a damaged' : 'without'
+        violate(name, `${host.id} trusts a store ${how} ${key}`)
       }
     }
   }
