@@ -200,6 +200,34 @@ test('of two daemons with one key the second yields and both are named', () => {
   )
 })
 
+for (const count of [2, 3, 4, 20]) {
+  test(`whoever joins through one that is just leaving learns of the others (N=${count})`, () => {
+    const { w, ids, last } = world(count)
+    w.command(last, { kind: 'leave' })
+    w.start('newcomer', last)
+    w.run(300)
+    w.kill(last)
+    w.run(5_000)
+    const all = [...ids.slice(0, -1), 'newcomer'].sort()
+    for (const id of all) equal(w.seen(id, 'alive'), all)
+  })
+
+  test(`a first peer that dies before its roster came is asked again (N=${count})`, () => {
+    const { w, ids, last } = world(count)
+    w.host(last).tamper = (_to, message) => (message.kind === 'roster' ? undefined : message)
+    w.start('newcomer', last)
+    w.run(500)
+    w.kill(last)
+    w.run(8_000)
+    equal(w.host('newcomer').events.filter(event => event.kind === 'joined').length, 0)
+    w.host(last).tamper = undefined
+    w.start(last)
+    w.run(12_000)
+    const all = [...ids, 'newcomer'].sort()
+    for (const id of all) equal(w.seen(id, 'alive'), all)
+  })
+}
+
 test('one that was away finds those that came anew at the addresses it knows', () => {
   const p = new Puppets({ count: 3 })
   const [x, y] = p.others as [string, string]

@@ -60,7 +60,7 @@ export class Dialer {
     this.#c = components
   }
 
-  /** A `join` waits for its first peer. */
+  /** A `join` waits for the roster of its first peer. */
   get joining(): boolean {
     return this.#joinAddresses.length > 0
   }
@@ -88,6 +88,10 @@ export class Dialer {
     this.#flights.delete(peer)
     this.#missing.delete(peer)
     this.#met.add(peer)
+  }
+
+  /** A roster came: the first peer may go. */
+  joined(): void {
     this.#joinAddresses = []
   }
 

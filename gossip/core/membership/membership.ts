@@ -79,11 +79,19 @@ export class Membership {
   /** The only entry. `nowMs` never goes back. Effects are to be executed in order. */
   handle(input: MembershipInput, nowMs: number): MembershipEffect[] {
     const pausedMs = this.#awareness.advance(nowMs)
-    if (this.#identity.left) return []
+    if (this.#identity.left) return this.#goodbye(input)
     if (pausedMs > 0) this.#resume(pausedMs)
     this.#take(input)
     if (this.#overlay.fullMesh) this.#rewire()
     if (this.#identity.settled) this.#alerts.update()
+    return this.#context.take()
+  }
+
+  /** We have left and are about to end: a newcomer that asked us first learns of the others. */
+  #goodbye(input: MembershipInput): MembershipEffect[] {
+    if (input.kind === 'message' && input.message.kind === 'digest') {
+      this.#sync.digest(input.from, input.message.buckets)
+    }
     return this.#context.take()
   }
 
@@ -169,8 +177,9 @@ export class Membership {
   #settle(): void {
     if (this.#joined || this.#startedMs === undefined) return
     const waitedMs = this.#context.nowMs - this.#startedMs
+    // Whoever was told to join has nothing to go on with before it has joined.
+    if (this.#dialer.joining) return
     const peers = this.#links.size > 0
-    if (!peers && this.#dialer.joining) return
     if (waitedMs >= (peers ? SNAPSHOT_MS : this.#context.config.aloneMs)) this.#join()
   }
 
@@ -178,6 +187,7 @@ export class Membership {
     this.#identity.settle()
     if (this.#joined) return
     this.#joined = true
+    this.#dialer.joined()
     this.#rewire()
     this.#sync.start()
     this.#context.notify({ kind: 'joined' })
