@@ -83,7 +83,7 @@ export class Agent {
       pacing: this.pacing,
       removed: uid => this.replica.removed(uid)
     })
-    this.#submissions = new Submissions({ codec: components.codec, view: this.view })
+    this.#submissions = new Submissions({ ...components, view: this.view, replica: this.replica })
   }
 
   /** True once this node may claim, start and stop. */

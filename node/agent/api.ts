@@ -75,7 +75,8 @@ export interface SubmittedChange {
   readonly project: string
   readonly name: string
   readonly uid: string
-  readonly change: 'created' | 'changed' | 'unchanged' | 'removed' | 'abandoned'
+  /** `repeated`: this operation was done before; it is only made sure that enough disks have it. */
+  readonly change: 'created' | 'changed' | 'unchanged' | 'removed' | 'abandoned' | 'repeated'
   /** `<generation>.<template hash>` as it is after the write. */
   readonly generation: string
   readonly replicas: number
@@ -97,6 +98,8 @@ export interface PreparedWrite {
 export interface Prepared {
   readonly changes: readonly SubmittedChange[]
   readonly writes: readonly PreparedWrite[]
+  /** Keys that this operation has written before. */
+  readonly confirms: readonly string[]
 }
 
 export type Refusal = Extract<SubmitAnswer, { ok: false }>

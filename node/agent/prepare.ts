@@ -11,6 +11,7 @@ import type { Claim, View, WorkloadView } from './view.ts'
 class Draft {
   readonly changes: SubmittedChange[] = []
   readonly writes: PreparedWrite[] = []
+  readonly confirms: readonly string[] = []
 }
 
 /** What a submission writes; or why it is refused whole. */

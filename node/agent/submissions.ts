@@ -4,6 +4,8 @@
  */
 import type { Codec } from '../../gossip/core/effect.ts'
 import type { ReplicationCommand, ReplicationEvent } from '../../gossip/core/replication/api.ts'
+import type { Replica } from '../../gossip/core/replication/replica.ts'
+import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import type {
   AgentEffect,
   AgentInput,
@@ -14,6 +16,8 @@ import type {
   SubmittedChange
 } from './api.ts'
 import { prepare } from './prepare.ts'
+import { readWorkloadRecord, type WorkloadRecord } from './records.ts'
+import { withoutRepeats } from './repeats.ts'
 import type { View } from './view.ts'
 
 interface PendingSubmission {
@@ -25,19 +29,37 @@ interface PendingSubmission {
 /** Submissions that wait for disks; more are refused. */
 const PENDING_MAX = 256
 
+export interface SubmissionsComponents {
+  readonly codec: Codec
+  readonly readSpec: (value: unknown) => WorkloadSpec | undefined
+  readonly view: View
+  readonly replica: Pick<Replica, 'repeated'>
+}
+
 export class Submissions {
-  readonly #codec: Codec
-  readonly #view: View
+  readonly #c: SubmissionsComponents
   readonly #pending = new Map<string, PendingSubmission>()
 
-  constructor(components: { codec: Codec; view: View }) {
-    this.#codec = components.codec
-    this.#view = components.view
+  constructor(components: SubmissionsComponents) {
+    this.#c = components
   }
 
   /** What a submission would change, without doing it. */
   preview(submission: Submission, operation: string): Prepared | Refusal {
-    return prepare(this.#view, submission, operation)
+    const { view, replica } = this.#c
+    const prepared = prepare(view, submission, operation)
+    const read = (value: Uint8Array | null): WorkloadRecord | undefined => this.#read(value)
+    return withoutRepeats({ view, read }, submission, prepared, replica.repeated(operation))
+  }
+
+  #read(value: Uint8Array | null): WorkloadRecord | undefined {
+    if (value === null) return undefined
+    const { codec, readSpec } = this.#c
+    try {
+      return readWorkloadRecord(codec.decode(value), readSpec)
+    } catch {
+      return undefined
+    }
   }
 
   submit(input: Extract<AgentInput, { kind: 'submit' }>): {
@@ -55,25 +77,33 @@ export class Submissions {
     }
     const prepared = this.preview(input.submission, operation)
     if ('ok' in prepared) return reply(prepared)
-    const { changes, writes } = prepared
-    if (writes.length === 0) return reply({ ok: true, changes, disks: 0, wanted: 0 })
+    const { changes, confirms, writes } = prepared
+    if (writes.length + confirms.length === 0)
+      return reply({ ok: true, changes, disks: 0, wanted: 0 })
     const parts: PendingSubmission['parts'] = new Map()
-    const commands = writes.map((write): ReplicationCommand => {
-      const part = `${operation}#${write.key}`
+    const partOf = (key: string): string => {
+      const part = `${operation}#${key}`
       parts.set(part, { disks: 0, wanted: 0, final: false })
+      return part
+    }
+    const { waitMs } = input
+    const again = confirms.map(
+      (key): ReplicationCommand => ({ kind: 'confirm', operation: partOf(key), key, waitMs })
+    )
+    const commands = writes.map((write): ReplicationCommand => {
       return {
         kind: 'write',
-        operation: part,
+        operation: partOf(write.key),
         key: write.key,
         uid: write.uid,
         remove: write.remove,
-        value: write.value === null ? null : this.#codec.encode(write.value),
+        value: write.value === null ? null : this.#c.codec.encode(write.value),
         wroteAtMs: input.wallMs,
-        waitMs: input.waitMs
+        waitMs
       }
     })
     this.#pending.set(operation, { changes, parts })
-    return { commands, effects: [] }
+    return { commands: [...again, ...commands], effects: [] }
   }
 
   /** A write was acknowledged or refused; gives the answer once all parts are final. */

@@ -222,7 +222,7 @@ export const changeAnswerSchema = z
         name: z.string(),
         uid: z.string(),
         generation: z.string(),
-        change: z.enum(['created', 'changed', 'unchanged', 'removed']),
+        change: z.enum(['created', 'changed', 'unchanged', 'removed', 'repeated']),
         replicas: z.int(),
         fields: z.array(z.string()),
         seats: z.array(z.object({ node: z.string(), replicas: z.int() })),

@@ -248,7 +248,8 @@ export interface AbandonRequest {
   readonly slot?: number | undefined
 }
 
-export type Change = 'created' | 'changed' | 'unchanged' | 'removed'
+/** `repeated`: the same operation was done before, and was not done again. */
+export type Change = 'created' | 'changed' | 'unchanged' | 'removed' | 'repeated'
 
 /** What a write does to one workload, and where its replicas are predicted to land. */
 export interface ChangeView {

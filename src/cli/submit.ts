@@ -92,6 +92,9 @@ function acked(answer: ChangeAnswer): string {
 /** The text of the plan: the same for `--dry-run` and for what is then done. */
 export function planLines(changes: readonly ChangeView[]): readonly string[] {
   return changes.map(one => {
+    if (one.change === 'repeated') {
+      return plain(`${one.project}/${one.name}  was done before by this operation`)
+    }
     const fields = one.fields.length === 0 ? '' : ` (${one.fields.join(', ')})`
     const seats = one.seats.map(
       seat => `${seat.node}${seat.replicas > 1 ? ` x${seat.replicas}` : ''}`

@@ -34,7 +34,9 @@ const CRASH_LOOP = /^exited with code \S+ (\d+) times/
 const COMPLETED = /^ended with code 0\b/
 
 export function targetsOf(answer: ChangeAnswer): readonly Target[] {
-  return answer.changes.map(one => ({
+  // Of what was done before and has ended since, nothing is left to wait for.
+  const present = answer.changes.filter(one => one.change !== 'repeated' || one.generation !== '')
+  return present.map(one => ({
     project: one.project,
     name: one.name,
     generation: one.generation,

@@ -147,7 +147,7 @@ export function checkKept(history: History): string[] {
       if (answer === undefined || answer.changes.every(one => one.change === 'unchanged')) continue
       if (isOldRemoval(history, operation)) continue
       if (operation.kind === 'rm') {
-        const left = answer.changes.filter(({ uid }) => !disk.removed.has(uid))
+        const left = answer.changes.filter(({ uid }) => uid !== '' && !disk.removed.has(uid))
         if (left.length > 0)
           violations.push(`S1: ${operation.id} (rm of ${left[0]?.uid}) is not on ${disk.host}`)
         continue

@@ -67,6 +67,15 @@ export interface SharedEntry {
   readonly conflicts: readonly Signed<SharedBody>[]
 }
 
+/** One write of an operation that was done before. */
+export interface Repeated {
+  readonly key: string
+  /** The life that it wrote in, as far as that is still known. */
+  readonly uid: string | undefined
+  /** While a register or the end of a life still holds it. */
+  readonly write: Pick<SharedBody, 'remove' | 'value'> | undefined
+}
+
 export type ReplicationEvent =
   /** Key of an owner changed; `value: null` when gone. Own writes are notified too. */
   | {
@@ -110,6 +119,13 @@ export type ReplicationCommand =
       readonly expect?: Dot
       readonly wroteAtMs: number
       /** How long to wait for the second disk before a `final` ack with less. */
+      readonly waitMs: number
+    }
+  /** The same operation again, whatever it wrote: another try for the disks it lacks. */
+  | {
+      readonly kind: 'confirm'
+      readonly operation: string
+      readonly key: string
       readonly waitMs: number
     }
   /** From membership, at each change: whom to gossip with, and how many disks are rostered. */

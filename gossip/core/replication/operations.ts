@@ -11,6 +11,8 @@ export interface KnownOperation {
   readonly dot: Dot
   /** Of what it wrote; undefined when only its dot is known. */
   readonly content: Hash | undefined
+  /** The life that it wrote in; undefined when only its dot is known. */
+  readonly uid: string | undefined
 }
 
 /** What an operation writes, without what differs between two tries. */
@@ -19,21 +21,36 @@ export function contentOf(write: Pick<SharedBody, 'remove' | 'value'>): Hash {
   return hashBytes(write.value)
 }
 
+function nameOf(operation: string, key: string): string {
+  return `${operation}\n${key}`
+}
+
 export class Operations {
   /** Oldest first, as a Map keeps its order. */
   readonly #known = new Map<string, KnownOperation>()
 
   get(key: string, operation: string): KnownOperation | undefined {
-    return this.#known.get(`${operation}\n${key}`)
+    return this.#known.get(nameOf(operation, key))
+  }
+
+  /** Keys of all known parts `<operation>#<key>` of one operation, sorted. */
+  parts(operation: string): string[] {
+    const keys: string[] = []
+    for (const name of this.#known.keys()) {
+      if (!name.startsWith(`${operation}#`)) continue
+      const key = name.slice(name.lastIndexOf('\n') + 1)
+      if (name === nameOf(`${operation}#${key}`, key)) keys.push(key)
+    }
+    return keys.sort()
   }
 
   /** A write that we hold now, and those that it carries along: we may have missed them. */
   note(write: SharedBody): void {
     for (const { operation, dot } of [...write.past].reverse()) {
-      this.#note(`${operation}\n${write.key}`, { dot, content: undefined })
+      this.#note(nameOf(operation, write.key), { dot, content: undefined, uid: undefined })
     }
     const content = contentOf(write)
-    this.#note(`${write.operation}\n${write.key}`, { dot: write.dot, content })
+    this.#note(nameOf(write.operation, write.key), { dot: write.dot, content, uid: write.uid })
   }
 
   #note(name: string, operation: KnownOperation): void {

@@ -9,7 +9,13 @@ import { unreachable } from '../assert.ts'
 import type { Codec } from '../effect.ts'
 import type { Sealer } from '../signed.ts'
 import type { BootId, NodeId, Random } from '../types.ts'
-import type { ReplicationCommand, ReplicationEffect, ReplicationInput, SharedEntry } from './api.ts'
+import type {
+  Repeated,
+  ReplicationCommand,
+  ReplicationEffect,
+  ReplicationInput,
+  SharedEntry
+} from './api.ts'
 import * as limits from './constants.ts'
 import { hexOf } from './hash.ts'
 import type { ReplicatedRecord, ReplicationMessage } from './message.ts'
@@ -102,6 +108,11 @@ export class Replica {
   /** Registers whose key begins with `prefix`, sorted by key. */
   shared(prefix: string): readonly SharedEntry[] {
     return this.#state.shared.entries(prefix)
+  }
+
+  /** What an operation of a submitter has written before, as far as this node knows. */
+  repeated(operation: string): readonly Repeated[] {
+    return this.#writer.repeated(operation)
   }
 
   entry(key: string): SharedEntry | undefined {
@@ -305,6 +316,7 @@ export class Replica {
       case 'own':
         return this.#publisher.own(command.key, command.value, out)
       case 'write':
+      case 'confirm':
         return this.#write(command, nowMs, out)
       case 'members':
         return this.#members(command, nowMs, out)

@@ -4,7 +4,7 @@
  */
 import type { Sealer } from '../signed.ts'
 import type { BootId, NodeId, Random } from '../types.ts'
-import type { Dot, ReplicationCommand, ReplicationEvent, SharedBody } from './api.ts'
+import type { Dot, Repeated, ReplicationCommand, ReplicationEvent, SharedBody } from './api.ts'
 import { compareRank, joinVectors, sameDot } from './clock.ts'
 import * as limits from './constants.ts'
 import { isOperation, isUid, type Stored, type StoreRequest } from './message.ts'
@@ -13,7 +13,8 @@ import type { Outbox } from './outbox.ts'
 import { findOperation, type Register, type SharedWrite } from './register.ts'
 import type { ReplicaState } from './state.ts'
 
-export type WriteCommand = Extract<ReplicationCommand, { kind: 'write' }>
+export type WriteCommand = Extract<ReplicationCommand, { kind: 'write' | 'confirm' }>
+type FirstCommand = Extract<ReplicationCommand, { kind: 'write' }>
 type Refused = Extract<ReplicationEvent, { kind: 'refused' }>
 
 interface Pending {
@@ -56,6 +57,19 @@ export class Writer {
     return this.#pending.size
   }
 
+  /** What an operation has written here before, by key. */
+  repeated(operation: string): Repeated[] {
+    const { shared, operations } = this.#c.state
+    return operations.parts(operation).map(key => {
+      const part = `${operation}#${key}`
+      const uid = operations.get(key, part)?.uid
+      const siblings = shared.register(key)?.siblings ?? []
+      const evidence = uid === undefined ? undefined : shared.evidence(uid)
+      const write = findOperation(siblings, part)?.write ?? evidence
+      return { key, uid, write: write?.body.operation === part ? write.body : undefined }
+    })
+  }
+
   write(command: WriteCommand, nowMs: number, out: Outbox): void {
     const refuse = (reason: Refused['reason']): void => this.#refuse(command, reason, out)
     if (!isOperation(command.operation)) return refuse('body')
@@ -63,6 +77,7 @@ export class Writer {
     if (running !== undefined) return this.#acknowledge(running, false, out)
     if (this.amnesiac) return refuse('amnesiac')
     if (this.#repeat(command, nowMs, out)) return
+    if (command.kind === 'confirm') return refuse('stale')
     const fault = this.#fault(command)
     if (fault !== undefined) return refuse(fault)
     const body = this.#compose(command)
@@ -74,7 +89,7 @@ export class Writer {
     this.#await(command, { dot: body.dot, write, author: body.dot.node }, nowMs, out)
   }
 
-  #fault(command: WriteCommand): Refused['reason'] | undefined {
+  #fault(command: FirstCommand): Refused['reason'] | undefined {
     const { key, uid, value, remove, expect } = command
     const bytes = value?.byteLength ?? 0
     if (key === '' || !isUid(uid) || (remove && value !== null)) return 'body'
@@ -96,11 +111,13 @@ export class Writer {
     const dot = found?.dot ?? known?.dot
     if (dot === undefined) return false
     const content = known?.content ?? (found?.write && contentOf(found.write.body))
-    if (content !== undefined && content !== contentOf(command)) {
+    const isFirst = command.kind === 'write'
+    if (isFirst && content !== undefined && content !== contentOf(command)) {
       this.#refuse(command, 'body', out)
       return true
     }
-    const write = found?.write ?? siblings[0]?.write ?? shared.evidence(command.uid)
+    const uid = isFirst ? command.uid : (known?.uid ?? '')
+    const write = found?.write ?? siblings[0]?.write ?? shared.evidence(uid)
     if (write !== undefined) {
       this.#c.state.persistAgain(write, out)
       this.#await(command, { dot, write, author: write.body.dot.node }, nowMs, out)
@@ -113,7 +130,7 @@ export class Writer {
   }
 
   /** The next write of a register: what it has seen, and what it carries along. */
-  #compose(command: WriteCommand): SharedBody | undefined {
+  #compose(command: FirstCommand): SharedBody | undefined {
     const { stability, owners, shared } = this.#c.state
     const register = shared.register(command.key)
     const seen = (register?.siblings ?? []).map(sibling => sibling.write.body)

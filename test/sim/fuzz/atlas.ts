@@ -65,7 +65,7 @@ export class Atlas {
     const { agent } = host
     if (agent?.ready === true && !agent.amnesiac) this.#amnesiac.delete(host.id)
     const isWhole = host.disk.exists && !host.disk.unreadable && !this.#amnesiac.has(host.id)
-    return !host.isClone && isWhole
+    return !host.isClone && !host.isLeaving && isWhole
   }
 }
 

@@ -143,12 +143,12 @@ export class Client {
     for (const { project, name, uid, change } of answer.changes) {
       if (change === 'unchanged' || change === 'abandoned') continue
       const part = this.#part(asked, `workload/${project}/${name}`)
-      // Asked twice, a node tells what it would change now; what was changed is what came first.
-      part.uid ??= uid
-      part.removes ||= change === 'removed' && part.uid === uid
+      part.uid ??= uid === '' ? undefined : uid
+      part.removes ||= change === 'removed'
+      if (part.uid === undefined) continue
       part.disks = Math.max(part.disks, answer.disks)
       part.ackedMs = this.#world.clock.nowMs()
-      this.#atlas.acknowledged(part.part, uid)
+      this.#atlas.acknowledged(part.part, part.uid)
     }
   }
 }

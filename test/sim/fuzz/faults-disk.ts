@@ -10,7 +10,7 @@ const CLONED_MS = 16_000
 function damage(context: FaultContext, kinds: readonly Damage[]): boolean {
   const host = context.pickUp()
   // A host that nobody finds by its old address must know the others.
-  if (host === undefined || host.hasMoved) return false
+  if (host === undefined || host.hasMoved || host.hadClone) return false
   if (!context.faults.atlas.mayForget(host)) return false
   const kind = kinds[context.random.int(kinds.length)] as Damage
   host.kill(false)
@@ -70,7 +70,7 @@ export const DISK_FAULTS: readonly Fault[] = [
     begin: context => {
       const host = context.pick(one => one.isOn && one.isUp && !one.isClone)
       // A host that nobody finds by its old address must know the others.
-      if (host === undefined || host.hasMoved) return false
+      if (host === undefined || host.hasMoved || host.hadClone) return false
       if (!context.faults.atlas.mayForget(host)) return false
       const peer = context.pickMember(host)
       if (peer === undefined) return false
@@ -109,6 +109,7 @@ export const DISK_FAULTS: readonly Fault[] = [
       const moved = context.hosts.some(one => one.hasMoved)
       if (host === undefined || host.isClone || moved || world.hosts.size > 12) return false
       world.hadClone = true
+      host.hadClone = true
       const clone = new SimHost(world, { id: `c${world.nextNumber()}`, zone: host.zone })
       clone.identity = host.identity
       clone.disk.restore(host.disk.image())

@@ -38,6 +38,8 @@ export class SimHost {
   /** Of the daemon that starts next. */
   version: 'sim' | 'next' = 'sim'
   hasMoved = false
+  /** Others may know it at the address that a copy of it had. */
+  hadClone = false
   /** Somebody told it to leave, and it has not got away yet. */
   isLeaving = false
   /** It never comes back. */

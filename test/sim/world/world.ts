@@ -50,7 +50,8 @@ export class World {
   readonly random: SeededRandom
   readonly network: Network
   readonly preset: MembershipPreset
-  readonly wire: 'bytes' | 'objects'
+  /** Sizes are known while messages are bytes. */
+  wire: 'bytes' | 'objects'
   /** How often each point of `node/points.ts` was passed. */
   readonly points = new Map<string, number>()
   /** Starts of one workload that go wrong on one host, by its id. */
