@@ -47,6 +47,22 @@ test('a side of a tenth finds itself by a survey and calls no one of its own dea
   for (const id of ids) equal(w.seen(id, 'alive'), ids)
 })
 
+test('a quarter that dies at once is dead on all others in 4.5 s', () => {
+  for (const seed of [4, 5, 6]) {
+    const { w, ids } = world(seed)
+    const [gone, rest] = [ids.slice(-COUNT / 4), ids.slice(0, -COUNT / 4)]
+    const fromMs = w.nowMs
+    for (const id of gone) w.silence(id)
+    w.run(8_000)
+    for (const id of rest) {
+      for (const other of gone) {
+        const ms = w.firstMs(id, other, 'dead', fromMs) ?? Number.NaN
+        ok(ms <= 4_500, `seed ${seed}: ${id} sees ${other} dead after ${ms} ms`)
+      }
+    }
+  }
+})
+
 test('the last of many decides, though it linked with few', () => {
   const { w, ids } = world(3)
   const fromMs = w.nowMs

@@ -11,6 +11,8 @@ type Opened = Extract<MembershipInput, { kind: 'link'; state: 'open' }>
 /** Links that a statement of another is passed on to: some, and fewer where its author has a link
  * to everybody. */
 const RELAY_LINKS = 4
+/** What nobody may miss: of reports that are due each is told once, and six of eight must arrive. */
+const RELAY_URGENT = 6
 const RELAY_FULL = 1
 /** In one message, well below a page. */
 const NEWCOMERS_MAX = 64
@@ -104,7 +106,12 @@ export class Links {
    * the next beacon or repair brings. To all links it would cost every member a copy from every
    * other: on starved hosts suspicion then feeds on the load that it makes.
    */
-  relay(message: MembershipMessage, except: readonly NodeId[], without: Iterable<NodeId>): void {
+  relay(
+    message: MembershipMessage,
+    except: readonly NodeId[],
+    without: Iterable<NodeId>,
+    urgent: boolean = false
+  ): void {
     const { graph } = this
     const context = this.#context
     const near =
@@ -115,7 +122,8 @@ export class Links {
     const must = open.filter(peer => lacking.has(peer) || graph?.members.has(peer) !== true)
     const may = open.filter(peer => !must.includes(peer) && near?.has(peer) !== false)
     const full = this.#links.size >= (graph?.members.size ?? 0) - 1
-    for (const peer of [...must, ...context.sample(may, full ? RELAY_FULL : RELAY_LINKS)])
+    const partial = urgent ? RELAY_URGENT : RELAY_LINKS
+    for (const peer of [...must, ...context.sample(may, full ? RELAY_FULL : partial)])
       context.send(peer, message)
   }
 

@@ -158,8 +158,12 @@ export class Roster {
       return false
     const papers = this.#papers.get(subject) ?? NO_PAPERS
     const { obituaries } = papers
-    if (obituaries.length >= OBITUARIES_MAX) return false
     if (obituaries.some(one => one.author === obituary.author)) return false
+    if (obituaries.length >= OBITUARIES_MAX) {
+      // Not kept and not passed on, but heard.
+      this.hold(subject, obituary.author)
+      return false
+    }
     this.#papers.set(subject, { ...papers, obituaries: [...obituaries, obituary] })
     if (known.state === 'dead') this.#persist(subject)
     return true

@@ -133,7 +133,8 @@ export class News {
       }
     }
     const unheard = alert.body.reports.map(report => report.node)
-    links.relay({ kind: 'alert', alert }, [from, alert.author], unheard)
+    const due = alert.body.reports.some(report => report.due)
+    links.relay({ kind: 'alert', alert }, [from, alert.author], unheard, due)
   }
 
   #obituary(message: Extract<Flooded, { kind: 'obituary' }>, from: NodeId): void {
