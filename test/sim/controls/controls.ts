@@ -1,0 +1,8 @@
+/** Every control. */
+import type { Control } from './control.ts'
+import { OF_BARS } from './of-bars.ts'
+import { OF_MEMBERS } from './of-members.ts'
+import { OF_SLOTS } from './of-slots.ts'
+import { OF_STATE } from './of-state.ts'
+
+export const CONTROLS: readonly Control[] = [...OF_STATE, ...OF_MEMBERS, ...OF_SLOTS, ...OF_BARS]
