@@ -61,6 +61,7 @@ export class Agent {
   #wakeAtMs = Number.POSITIVE_INFINITY
   #wakeToken = 0
   #braking = false
+  #rosterChanged = false
 
   constructor(components: AgentComponents, init: AgentInit) {
     this.self = components.sealer.self
@@ -111,6 +112,7 @@ export class Agent {
     this.#nowMs = nowMs
     this.#effects = []
     this.#take(input)
+    this.#tellReplica()
     this.#plan()
     return this.#effects
   }
@@ -134,10 +136,11 @@ export class Agent {
           this.#replicate({ kind: 'link', peer: input.peer, state: input.state })
         }
         return this.#member(this.membership.handle(input, this.#nowMs))
-      case 'membership':
-        return this.#member(
-          this.membership.handle({ kind: 'command', command: input.command }, this.#nowMs)
-        )
+      case 'membership': {
+        const { command } = input
+        if (command.kind === 'leave') this.#effects.push(...this.#submissions.leave())
+        return this.#member(this.membership.handle({ kind: 'command', command }, this.#nowMs))
+      }
       case 'observed':
         return this.#observe(input)
       case 'done':
@@ -243,17 +246,18 @@ export class Agent {
     this.#event({ kind: 'member', event })
     switch (event.kind) {
       case 'member': {
-        const { member } = event
-        this.view.setMember(member)
-        if (member.state === 'left') this.pacing.left(member.id)
-        else this.pacing.member(member.id, this.view.living(member.id), this.#nowMs)
-        return this.#tellReplica()
+        const { id, state } = event.member
+        this.#rosterChanged = true
+        this.view.setMember(event.member)
+        if (state === 'left') return this.pacing.left(id)
+        return this.pacing.member(id, this.view.living(id), this.#nowMs)
       }
       case 'forgotten':
+        this.#rosterChanged = true
         this.view.dropMember(event.node)
-        this.pacing.left(event.node)
-        return this.#tellReplica()
+        return this.pacing.left(event.node)
       case 'incarnation':
+        this.#tellReplica()
         return this.#command({ kind: 'incarnation', incarnation: event.incarnation })
       case 'joined':
         return this.#gate.joined(this.#nowMs)
@@ -264,12 +268,9 @@ export class Agent {
     }
   }
 
-  /** Whom to gossip with, and how many disks are rostered. */
   #tellReplica(): void {
-    const members = [...this.view.members.values()]
-    const alive = members.filter(member => this.view.living(member.id)).map(member => member.id)
-    const rostered = members.filter(member => member.state !== 'left').map(member => member.id)
-    this.#command({ kind: 'members', alive: alive.sort(), rostered: rostered.sort() })
+    if (this.#rosterChanged) this.#command({ kind: 'members', ...this.view.roster() })
+    this.#rosterChanged = false
   }
 
   #command(command: ReplicationCommand): void {
@@ -307,8 +308,7 @@ export class Agent {
     }
   }
 
-  /** Of ourselves we know from ourselves; of an earlier life of this daemon from its records, and
-   * that these have ended. */
+  /** Of ourselves we know from ourselves; of an earlier life of this daemon from its records. */
   #isNews({ key, value }: Extract<ReplicationEvent, { kind: 'own' }>): boolean {
     return !this.#gate.ready || (value === null && !this.#said.has(key))
   }
@@ -352,8 +352,9 @@ export class Agent {
 
   #evaluate(): void {
     if (!this.#mayAct()) return
-    const publish = (key: string, value: unknown): void => this.#publish(key, value)
-    const result = this.#evaluation.run(this.#nowMs, publish)
+    const result = this.#evaluation.run(this.#nowMs, (key, value) => this.#publish(key, value))
+    // Nothing starts before its claim is on the disk: a crash leaves nothing that nobody knows.
+    if (result.actions.length > 0) this.#command({ kind: 'flush' })
     for (const action of result.actions) this.#effects.push({ kind: 'run', action })
     for (const event of result.events) this.#event(event)
     const braking = this.pacing.brake(this.#nowMs) !== undefined

@@ -212,7 +212,7 @@ class SlotDecider {
 
   /** Nobody is to have the slot: what runs may stay in the place of a slot that finds no room. */
   #seatless(mine: AllocationRecord, workload: WorkloadView): void {
-    if (this.#surplus(workload.record.spec.replicas)) return this.#release(mine, 'surplus')
+    if (this.#surplus(mine, workload.record.spec.replicas)) return this.#release(mine, 'surplus')
     const holds = mine.ran && (mine.state === 'failed' || workload.sticky)
     if (!ACTIVE.has(mine.state) && mine.state !== 'starting' && !holds) {
       return this.#release(mine, 'has no seat')
@@ -223,14 +223,15 @@ class SlotDecider {
     if (mine.pinned && !workload.sticky) this.#publish({ ...mine, pinned: false })
   }
 
-  /** True when lower slots without a seat fill what the seats leave of the count. */
-  #surplus(wanted: number): boolean {
+  /** True when seats, and lower slots without one, fill the count; while ours runs, only those
+   * seats whose copy is healthy: a number above the count is no reason to break before make. */
+  #surplus(mine: AllocationRecord, wanted: number): boolean {
     const { targets } = this.#in
-    const lower = new Set<number>()
-    for (const { slot } of this.#standing) {
-      if (slot < this.#slot && !targets.has(slot)) lower.add(slot)
+    const filled = new Set<number>(ACTIVE.has(mine.state) ? [] : targets.keys())
+    for (const { slot, record } of this.#standing) {
+      if (targets.has(slot) ? record.state === 'healthy' : slot < this.#slot) filled.add(slot)
     }
-    return targets.size + lower.size >= wanted
+    return filled.size >= wanted
   }
 
   #handOver(mine: AllocationRecord, successor: Claim): void {

@@ -29,6 +29,19 @@ interface PendingSubmission {
 /** Submissions that wait for disks; more are refused. */
 const PENDING_MAX = 256
 
+const LEAVING: Refusal = {
+  ok: false,
+  code: 'UNAVAILABLE',
+  message: 'this node is leaving the mesh',
+  hint: 'ask another node'
+}
+const UNDECIDED: Refusal = {
+  ok: false,
+  code: 'UNKNOWN_OUTCOME',
+  message: 'this node left the mesh before enough disks held it',
+  hint: 'ask another node, with the same operation id'
+}
+
 export interface SubmissionsComponents {
   readonly codec: Codec
   readonly readSpec: (value: unknown) => WorkloadSpec | undefined
@@ -39,6 +52,7 @@ export interface SubmissionsComponents {
 export class Submissions {
   readonly #c: SubmissionsComponents
   readonly #pending = new Map<string, PendingSubmission>()
+  #left = false
 
   constructor(components: SubmissionsComponents) {
     this.#c = components
@@ -71,6 +85,7 @@ export class Submissions {
       commands: [],
       effects: [{ kind: 'reply', operation, answer }]
     })
+    if (this.#left) return reply(LEAVING)
     if (this.#pending.has(operation)) return { commands: [], effects: [] }
     if (this.#pending.size >= PENDING_MAX) {
       return reply({ ok: false, code: 'LIMIT', message: 'too many submissions wait for disks' })
@@ -104,6 +119,14 @@ export class Submissions {
     })
     this.#pending.set(operation, { changes, parts })
     return { commands: [...again, ...commands], effects: [] }
+  }
+
+  /** This node leaves: its disk counts for nobody any more, and it answers for no others. */
+  leave(): readonly AgentEffect[] {
+    this.#left = true
+    const open = [...this.#pending.keys()]
+    this.#pending.clear()
+    return open.map(operation => ({ kind: 'reply', operation, answer: UNDECIDED }))
   }
 
   /** A write was acknowledged or refused; gives the answer once all parts are final. */

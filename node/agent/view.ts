@@ -112,6 +112,14 @@ export class View {
     this.#claimsChanged(node)
   }
 
+  /** Whom to gossip with, and whose disks count. Sorted. */
+  roster(): { readonly alive: readonly NodeId[]; readonly rostered: readonly NodeId[] } {
+    const members = [...this.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+    const alive = members.filter(({ id }) => this.living(id)).map(({ id }) => id)
+    const rostered = members.filter(({ state }) => state !== 'left').map(({ id }) => id)
+    return { alive, rostered }
+  }
+
   /** A member that placement may use: not dead, not left. Suspicion changes nothing. */
   living(node: NodeId): boolean {
     const state = this.members.get(node)?.state

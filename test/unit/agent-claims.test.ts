@@ -130,15 +130,23 @@ test('a copy without a successor keeps running when its slot finds no seat at al
   equal(one.mine(0)?.state, 'healthy')
 })
 
-test('a surplus copy stops', () => {
+test('a surplus copy stops once the seats run, and at once when it does not run itself', () => {
   const one = side(2)
   one.claim('a', 2)
   one.runs(2)
+  one.claim('a', 3, { state: 'claimed', ran: false })
   one.targets = new Map([
     [0, 'b'],
     [1, 'c']
   ])
+  one.claim('b', 0)
+  one.claim('c', 1, { state: 'running' })
   one.decide(0)
+  // Its number is above the count, as after a move; the copy for it is not there yet.
+  equal(one.mine(2)?.state, 'healthy')
+  equal(one.mine(3)?.state, 'stopping')
+  one.claim('c', 1)
+  one.decide(1_000)
   equal(one.mine(2)?.state, 'stopping')
 })
 
@@ -237,6 +245,7 @@ test('copies that find no seat stay, but no more than the count leaves, each slo
     one.runs(slot)
   }
   one.claim('b', 1)
+  one.claim('c', 0)
   one.targets.set(0, 'c')
   one.decide(0)
   equal(one.mine(2)?.state, 'healthy')

@@ -79,6 +79,20 @@ test('the last of two says 1 of 2, and 2 of 2 when asked again after the other c
   equal(again?.dot, last?.dot)
 })
 
+test('asked again, a write does not count the disk of an author that is gone', () => {
+  const world = new ReplicationWorld(1, 3)
+  const operation = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1' })
+  ok(world.converge(3_000))
+  world.stop('n0')
+  world.stop('n2')
+  world.run(3_000)
+  const again = { uid: UID('a'), text: 'v1', operation, waitMs: 1_000 }
+  world.write('n1', 'workload/p/web', again)
+  world.run(2_000)
+  const ack = world.events('n1', 'ack').at(-1)
+  equal([ack?.disks, ack?.wanted, ack?.final], [1, 2, true])
+})
+
 test('an operation has its effect once: again here, after a restart, and elsewhere', () => {
   const world = new ReplicationWorld(1, 3)
   const first = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1', operation: 'one' })
@@ -219,6 +233,23 @@ test('a tombstone is collected when the absent node is forgotten', () => {
   world.stop('n1')
   world.start('n1')
   ok(world.replica('n1').removed(UID('a')), 'the uid is on disk for good')
+})
+
+test('records of an owner that was forgotten do not come back from a disk that missed it', () => {
+  const world = new ReplicationWorld(13, 3)
+  world.own('n2', 'alloc/u/0', 'healthy')
+  ok(world.converge(2_000))
+  world.stop('n2')
+  const [key, value] = [...world.host('n0').disk].find(([one]) => one.startsWith('own/n2')) ?? []
+  ok(key !== undefined && value !== undefined)
+  world.forget('n2')
+  world.stop('n0')
+  // Not synced: a crash may bring it back.
+  world.host('n0').disk.set(key, value)
+  world.start('n0')
+  ok(world.converge(10_000))
+  is(world.replica('n0').own('n2').size, 0)
+  ok(!world.host('n0').disk.has(key))
 })
 
 test('records of a dead owner stay until the roster forgets it', () => {

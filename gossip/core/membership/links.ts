@@ -11,7 +11,7 @@ type Opened = Extract<MembershipInput, { kind: 'link'; state: 'open' }>
 /** Links that a statement of another is passed on to: some, and fewer where its author has a link
  * to everybody. */
 const RELAY_LINKS = 4
-/** What nobody may miss: of reports that are due each is told once, and six of eight must arrive. */
+/** What nobody may miss: reports that are due are told once, and six of eight must arrive. */
 const RELAY_URGENT = 6
 const RELAY_FULL = 1
 /** In one message, well below a page. */

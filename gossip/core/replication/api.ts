@@ -136,6 +136,8 @@ export type ReplicationCommand =
     }
   /** From membership: our settled incarnation. Nothing of our own is published before. */
   | { readonly kind: 'incarnation'; readonly incarnation: number }
+  /** Publishes what was said so far: what is done next must not come before it. */
+  | { readonly kind: 'flush' }
   /** Every key we mean to hold was given as `own` since `start`: those of earlier lives that were
    * not are void from now on, everywhere. */
   | { readonly kind: 'complete' }

@@ -80,13 +80,13 @@ export class Owners {
     if (this.#strangers.length > STRANGER_RECORDS_MAX) this.#strangers.shift()
   }
 
-  /** Gives the owners that the roster has just forgotten, and what strangers had sent that it
-   * names now. Owners it never named are left alone: at a start it comes in piece by piece. */
+  /** Gives the owners that the roster does not name, though we hold records of theirs (also those
+   * that it forgot before a crash), and what strangers had sent that it names now. */
   setRoster(rostered: ReadonlySet<NodeId>): {
     forgotten: readonly NodeId[]
     welcome: readonly OwnRecord[]
   } {
-    const forgotten = [...this.#rostered].filter(node => !rostered.has(node)).sort()
+    const forgotten = [...this.#entries.keys()].filter(node => !rostered.has(node)).sort()
     this.#rostered = rostered
     const welcome = this.#strangers.filter(record => rostered.has(record.body.node))
     if (welcome.length > 0) {

@@ -329,6 +329,8 @@ export class Replica {
       }
       case 'complete':
         return this.#publisher.complete(out)
+      case 'flush':
+        return this.#publisher.flush(out)
       default:
         unreachable(command)
     }

@@ -167,8 +167,9 @@ export class Writer {
   ): void {
     const { owners } = this.#c.state
     const disks = new Set([this.#c.sealer.self])
-    // A write leaves its author only after it is on the author's disk.
-    if (owners.rostered.has(found.author)) disks.add(found.author)
+    // A write leaves its author only when its disk has it; one that is gone may have lost that.
+    const { author } = found
+    if (owners.rostered.has(author) && this.#c.alive().includes(author)) disks.add(author)
     this.#token += 1
     const waitMs = Math.min(Math.max(0, command.waitMs), limits.WAIT_MS_MAX)
     const pending: Pending = {

@@ -138,6 +138,7 @@ export class MemoryEngine {
       lines: []
     }
     this.entries.set(entry.id, entry)
+    this.notify()
     return entry
   }
 

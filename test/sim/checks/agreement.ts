@@ -74,6 +74,8 @@ export function whyNotConverged(core: readonly SimHost[]): string | undefined {
   return whyNotExact(core)
 }
 
+const STOPPED = 'roll stopped'
+
 /** L2, L4: each slot that can run runs once, with its number and in its present form. */
 function whyNotExact(core: readonly SimHost[]): string | undefined {
   const view = core[0]?.agent?.view
@@ -91,6 +93,9 @@ function whyNotExact(core: readonly SimHost[]): string | undefined {
     // Local data waits for its host, which may be gone for ever.
     if (volumes.length > 0 && slots.length < replicas) continue
     // Numbers may be above the count: nobody is renumbered (`placement.md` C6).
+    // A roll stops at its first failure and waits for a person (`protocols.md` 4).
+    const stopped = view.claims(uid).filter(claim => claim.record.reason.startsWith(STOPPED))
+    if (slots.length + stopped.length >= replicas && stopped.length > 0) continue
     if (slots.length !== replicas) return `L2: ${name} runs ${slots.length} of ${replicas}: ${text}`
   }
   for (const host of core) {

@@ -54,11 +54,33 @@ export function nothingForeign(subject: Subject): Check {
   }
 }
 
-/** S9: what carries our labels belongs to a workload, and to a claim of its host. */
+/** What somebody else has started with our labels (F47). */
+const STRANGER = 'nobody'
+
+/**
+ * S9: what carries our labels belongs to a workload, and to a claim of its host. That claim is
+ * written before anything starts for it: a crash at any time leaves nothing that nobody knows.
+ */
 export function noOrphan(subject: Subject): Check {
   const name = 'S9'
+  const looked = new Set<string>()
   return {
     name,
+    observe: observation => {
+      // The start of a daemon that has ended may outlive its disk.
+      const isEnd = observation.kind === 'stop' || observation.kind === 'lost'
+      if (observation.kind !== 'engine' && !isEnd) return
+      const { host } = observation
+      for (const { id, mark, owner, state } of host.engine.entries.values()) {
+        const key = `${host.id} ${id}`
+        if (looked.has(key) || (state !== 'running' && !isEnd)) continue
+        looked.add(key)
+        if (isEnd || owner.mesh !== SIM_MESH || mark.workload === STRANGER) continue
+        const written = `own/${host.identity}/alloc/${mark.uid}/${mark.slot}`
+        if (host.disk.records().some(([at]) => at === written)) continue
+        violate(name, `${host.id} starts ${mark.workload}/${mark.slot} before its claim is written`)
+      }
+    },
     finish: core => {
       for (const host of core) {
         for (const { mark, owner } of host.engine.entries.values()) {
@@ -87,8 +109,8 @@ export function noEmptyStart(_subject: Subject): Check {
       if (observation.kind === 'lost') known.delete(observation.host.id)
       if (observation.kind !== 'engine') return
       const { host } = observation
-      for (const { mark, spec, state } of host.engine.entries.values()) {
-        if (state !== 'running') continue
+      // Seen when it is made: what its daemon hears while the engine is at it comes too late.
+      for (const { mark, spec } of host.engine.entries.values()) {
         for (const volume of spec.volumes) {
           if (volume.kind !== 'volume' || volume.shared) continue
           const here = known.get(host.id) ?? new Set()

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CHECKSUM_BYTES } from '../../../node/store/checksum.ts'
 import { heldBy } from '../fuzz/atlas.ts'
-import type { Part } from '../fuzz/client.ts'
+import type { Client, Part } from '../fuzz/client.ts'
 import type { SimHost } from '../world/host.ts'
 import type { Observation } from '../world/world.ts'
 import { type Check, type Subject, violate } from './check.ts'
@@ -84,7 +84,8 @@ export function noLostEdit(subject: Subject): Check {
           const read = [entry?.current, ...(entry?.conflicts ?? [])]
             .filter(write => write !== undefined)
             .map(write => write.body.operation)
-          if (!read.some(operation => hasSeen(parts, operation, part.part))) {
+          const { history } = subject.client
+          if (!read.some(operation => hasSeen({ history, parts }, operation, part.part))) {
             violate(name, `${host.id}: ${part.part} is lost; it reads ${read.join(' and ')}`)
           }
         }
@@ -93,11 +94,17 @@ export function noLostEdit(subject: Subject): Check {
   }
 }
 
-function hasSeen(parts: ReadonlyMap<string, Part>, later: string, earlier: string): boolean {
+function hasSeen(
+  { history, parts }: { history: Client['history']; parts: ReadonlyMap<string, Part> },
+  later: string,
+  earlier: string
+): boolean {
   const open = [later]
   const met = new Set(open)
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     if (at === earlier) return true
+    // What a node had seen by the time it could write, only its own word would tell.
+    if (history.get(at.split('#')[0] ?? '')?.isEarly === true) return true
     for (const seen of parts.get(at)?.saw ?? []) {
       if (!met.has(seen)) open.push(seen)
       met.add(seen)

@@ -29,6 +29,8 @@ export interface Asked {
   readonly atMs: number
   readonly parts: Map<string, Part>
   answer: SubmitAnswer | undefined
+  /** At least one node was asked before it could write. */
+  isEarly: boolean
 }
 
 const NAMES = ['w0', 'w1', 'w2', 'w3'] as const
@@ -83,7 +85,7 @@ export class Client {
     const operation = `op${this.#count}`
     const asked: Asked = {
       ...{ operation, submission, atMs: this.#world.clock.nowMs() },
-      ...{ parts: new Map(), answer: undefined }
+      ...{ parts: new Map(), answer: undefined, isEarly: false }
     }
     this.history.set(operation, asked)
     this.#submit(asked, random, among)
@@ -106,6 +108,7 @@ export class Client {
     process.enter(() => {
       this.#world.trace(`${host.id} asked ${operation} ${submissionText(submission)}`)
       this.#note(asked, host)
+      if (!process.isSettled) asked.isEarly = true
       const wallMs = host.clock.wallMs()
       process.node.input({ kind: 'submit', operation, submission, waitMs: WAIT_MS, wallMs })
     })

@@ -3,6 +3,8 @@ import type { SimHost } from '../world/host.ts'
 import { CALM_PATHS, type PathFaults } from '../world/paths.ts'
 import type { Fault, FaultContext } from './context.ts'
 
+const SLOW_DISK_MS = 100
+
 type Cut = readonly [string, string]
 
 const namesOf = (hosts: readonly SimHost[]): string => hosts.map(host => host.id).join()
@@ -226,6 +228,8 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       const host = moved ?? context.pickUp()
       if (host === undefined || !host.isUp || !host.isOn || context.world.hadClone) return false
       if (host.agent?.ready !== true) return false
+      // It must know the others when nobody knows it any more.
+      if (host.disk.isFull || host.disk.latencyMs >= SLOW_DISK_MS) return false
       const [, number = ''] = /10\.\d+\.\d+\.(\d+)/.exec(host.address) ?? []
       const net = 1 + context.random.int(250)
       // A daemon whose address is gone starts again: its listening socket was on it.

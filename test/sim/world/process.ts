@@ -48,6 +48,8 @@ export class SimProcess {
   crashAt: { readonly point: Point; left: number } | undefined
   /** That wait now. */
   timers = 0
+  /** Its incarnation stands: from now on writes are made at once. */
+  isSettled = false
   readonly #host: SimHost
   readonly #clock: Clock
   readonly #runtimes: ReadonlyMap<RuntimeName, Runtime>
@@ -261,6 +263,7 @@ export class SimProcess {
     if (!this.#isLive) return
     const { world } = this.#host
     world.observe({ kind: 'event', host: this.#host, event })
+    if (event.kind === 'member' && event.event.kind === 'incarnation') this.isSettled = true
     // As the daemon does: the core has decided which of two clones goes.
     const isClone = event.kind === 'member' && event.event.kind === 'clone'
     if (isClone && event.event.yield) {

@@ -1,0 +1,50 @@
+import { equal } from 'uvu/assert'
+import { codec } from '../../gossip/codec.ts'
+import { Submissions } from '../../node/agent/submissions.ts'
+import type { WorkloadSpec } from '../../src/spec/workload.ts'
+import { spec, viewOf } from '../helpers/agent.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('agent: submissions and disks')
+
+function open(): Submissions {
+  return new Submissions({
+    codec,
+    readSpec: value => value as WorkloadSpec,
+    view: viewOf(['a']),
+    replica: { repeated: () => [] }
+  })
+}
+
+function ask(submissions: Submissions, operation: string) {
+  return submissions.submit({
+    kind: 'submit',
+    operation,
+    submission: { kind: 'apply', project: 'demo', workloads: [spec()], prune: false },
+    waitMs: 1_000,
+    wallMs: 0
+  })
+}
+
+test('who leaves says that it is not known what becomes of what waits for disks', () => {
+  const submissions = open()
+  equal(ask(submissions, 'op-1').effects, [])
+  const [effect] = submissions.leave()
+  const answer = effect?.kind === 'reply' ? effect.answer : undefined
+  equal(answer?.ok === false ? answer.code : '', 'UNKNOWN_OUTCOME')
+  const ack = { kind: 'ack', disks: 1, wanted: 1, final: true } as const
+  const dot = { node: 'a', boot: 'b', counter: 1 }
+  equal(submissions.answered({ ...ack, dot, operation: 'op-1#workload/demo/web' }), [])
+})
+
+test('who has left takes no more submissions', () => {
+  const submissions = open()
+  submissions.leave()
+  const { commands, effects } = ask(submissions, 'op-2')
+  equal(commands, [])
+  const [effect] = effects
+  const answer = effect?.kind === 'reply' ? effect.answer : undefined
+  equal(answer?.ok === false ? answer.code : '', 'UNAVAILABLE')
+})
+
+test.run()
