@@ -112,5 +112,19 @@ export const OF_BARS: readonly Control[] = [
     out.persist(siblingKey(key, sibling), this.#codec.encode(cut), true)`
       }
     ]
+  },
+  {
+    name: 'a copy stops before its successor runs',
+    caughtBy: ['make-before-break'],
+    seed: 4,
+    minutes: 1,
+    nodes: 3,
+    edits: [
+      {
+        file: 'node/agent/claims.ts',
+        find: "if (state === 'healthy') return this.#release",
+        replace: "if (state !== 'failed') return this.#release"
+      }
+    ]
   }
 ]

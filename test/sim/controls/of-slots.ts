@@ -171,5 +171,18 @@ export const OF_SLOTS: readonly Control[] = [
     const wanted = record.state !== 'stopping'`
       }
     ]
+  },
+  {
+    name: 'a start does not wait until its claim is on the disk',
+    caughtBy: ['S9'],
+    seed: 42,
+    minutes: 2,
+    edits: [
+      {
+        file: 'node/agent/agent.ts',
+        find: "if (result.actions.length > 0) this.#command({ kind: 'flush' })",
+        replace: ''
+      }
+    ]
   }
 ]

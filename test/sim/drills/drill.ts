@@ -111,9 +111,21 @@ export class Stage {
     this.figures.set(what, Math.max(value, this.figures.get(what) ?? 0))
   }
 
-  /** Looks on until the function that it gives is called. */
+  /** Looks on until the function that it gives is called; that one throws what was found. */
   watch(watcher: (observation: Observation) => void): () => void {
-    return this.subject.world.watch(watcher)
+    let found: unknown
+    const end = this.subject.world.watch(observation => {
+      try {
+        if (found === undefined) watcher(observation)
+      } catch (error) {
+        // Code under test must not catch it.
+        found = error
+      }
+    })
+    return () => {
+      end()
+      if (found !== undefined) throw found
+    }
   }
 }
 

@@ -50,10 +50,10 @@ export const hostLeaves: Drill = {
     if (!faults.atlas.mayForget(host)) return
     const end = neverBelow(stage)
     const notes = await stage.leave(host, LEFT_MS)
-    end()
     if (notes === 'late') violate('leave', `${host.id} did not get away in ${LEFT_MS} ms`)
-    if (notes === 'refused') return
+    if (notes === 'refused') return end()
     if (notes.length > 0 && stage.engineWasWell) violate('leave', `${host.id}: ${notes.join()}`)
+    end()
     stage.core.splice(stage.core.indexOf(host), 1)
     faults.atlas.lost.add(host.id)
   }
