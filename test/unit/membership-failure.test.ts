@@ -199,6 +199,27 @@ for (const count of SIZES) {
   })
 }
 
+for (const [count, seeds] of [
+  [9, [33]],
+  [11, [19, 28, 39]],
+  [12, [9, 37]]
+] as const) {
+  test(`whoever is first to bury the other side takes nobody's vote away (N=${count})`, () => {
+    for (const seed of seeds) {
+      const w = new World({ seed })
+      const ids = w.mesh(count)
+      w.run(w.random.int(2_000))
+      const sides = 1 + w.random.int(count - 1)
+      const [left, right] = [ids.slice(0, sides), ids.slice(sides)]
+      const fromMs = w.nowMs
+      w.cut(left, right)
+      w.run(8_000)
+      for (const id of right) within(w, left, id, 'dead', fromMs, [2_500, 4_550])
+      for (const id of left) within(w, right, id, 'dead', fromMs, [2_500, 4_550])
+    }
+  })
+}
+
 for (const newcomers of [1, 2, 5]) {
   test(`a death that one alone found is believed by one that was away, beside ${newcomers} newcomers`, () => {
     const { w, ids } = world(3)

@@ -107,13 +107,19 @@ export class Suspicion {
     this.#c.roster.opine(peer, { directPath: true, daemonGone: false })
   }
 
-  /** It died: withdrawing our report with it would leave slower judges a vote short. */
+  /**
+   * It died to us. Withdrawing our report with it would leave slower judges a vote short; worse, an
+   * observer that reports nothing vouches for it, and brings all of the other side back to mine.
+   */
   died(subject: NodeId): void {
-    const { context } = this.#c
-    const report = this.reports().find(one => one.node === subject)
-    const untilMs = context.awakeMs + 2 * context.config.sideMs
-    if (report?.due === true) this.#epitaphs.set(subject, { report, untilMs })
+    const { context, graph, roster } = this.#c
+    const incarnation = roster.get(subject)?.incarnation
+    const evidence = this.#watches.get(subject)?.evidence ?? 'silent'
     this.end(subject)
+    if (incarnation === undefined || !graph().subjects(context.self).has(subject)) return
+    const report: Report = { node: subject, incarnation, evidence, due: true }
+    const untilMs = context.awakeMs + 2 * context.config.sideMs
+    this.#epitaphs.set(subject, { report, untilMs })
   }
 
   /** No longer a living member. */
