@@ -1,12 +1,14 @@
 /** A cut between two sides that are otherwise well: both decide in time, and meet again. */
 import type { SimHost } from '../world/host.ts'
-import { type Drill, whoDiffers } from './drill.ts'
+import { type Drill, stateOf, whoDiffers } from './drill.ts'
 
 /** `protocols.md` 2.5 and issue bars. */
 const DECIDED_MS = { lan: 4_500, fast: 2_500, wan: 17_000 } as const
 /** Above full mesh a node's say takes its way: 2 ms a member. */
 const A_MEMBER_MS = 2
 const MET_MS = 2_000
+/** From the first link the news has to go round. */
+const WHOLE_MS = 4_000
 const APART_MS = 5_000
 
 export const cutInTwo: Drill = {
@@ -26,8 +28,14 @@ export const cutInTwo: Drill = {
     })
     await stage.pass(APART_MS)
     world.heal()
-    const met = { check: 'cut', what: 'halves met again', limitMs: MET_MS }
-    await stage.within(met, () => whoDiffers(stage.core, namesOf(stage.core), 'alive'))
+    const sinceMs = stage.nowMs
+    const met = { check: 'cut', what: 'halves met again', limitMs: MET_MS, sinceMs }
+    await stage.within(met, () => {
+      const isMet = left.some(a => right.some(b => stateOf(a, b.identity) === 'alive'))
+      return isMet ? undefined : 'nobody sees anybody of the other half'
+    })
+    const whole = { check: 'cut', what: 'after a heal all see all', limitMs: WHOLE_MS, sinceMs }
+    await stage.within(whole, () => whoDiffers(stage.core, namesOf(stage.core), 'alive'))
     calm()
   }
 }
