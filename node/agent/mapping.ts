@@ -125,6 +125,7 @@ function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean 
   // A pin without data only spares a move; a node that drains or is ruled out wants to be left.
   if (!view.living(node) || isDraining(view, node)) return false
   if (!allows(view, workload.record.spec, node)) return false
+  if (view.failed(workload.uid).get(node)?.generation === workload.generation) return false
   if (workload.record.spec.rebalance === 'failover') return record.ran
   return record.pinned && record.generation === workload.generation
 }

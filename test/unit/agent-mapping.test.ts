@@ -78,6 +78,15 @@ test('with rebalance failover living allocations are pins, dead ones are not', (
   equal(itemInput(view, 'u0')?.pins, [{ slot: 0, node: 'a' }])
 })
 
+test('with rebalance failover a node that failed with this template holds nothing', () => {
+  const view = viewOf(['a', 'b'], [spec({ rebalance: 'failover' })])
+  const { generation = '' } = view.workloads.get('u0') ?? {}
+  view.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca', generation, state: 'failed' }))
+  equal(itemInput(view, 'u0')?.pins, [{ slot: 0, node: 'a' }])
+  view.setOwn('a', 'failed/u0', { generation, reason: 'port taken', tries: 1 })
+  equal(itemInput(view, 'u0')?.pins, [])
+})
+
 test('a draining node keeps pins of data, and no others', () => {
   const failover = viewOf(['a', 'b'], [spec({ rebalance: 'failover' })])
   failover.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca' }))

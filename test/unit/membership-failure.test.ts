@@ -141,6 +141,20 @@ for (const count of SIZES) {
     for (const id of ids) equal(w.machine(id).members().get(last)?.phase, 'steady')
   })
 
+  if (count > 2) {
+    test(`an announced restart holds up nobody else's death (N=${count})`, () => {
+      const { w, ids, last } = world(count)
+      w.command(last, { kind: 'restarting', restartMs: 30_000 })
+      w.run(50)
+      w.kill(last)
+      w.run(3_000)
+      const fromMs = w.nowMs
+      w.silence(ids[0] as string)
+      w.run(6_000)
+      within(w, ids.slice(1, -1), ids[0] as string, 'dead', fromMs, [3_000, 4_500])
+    })
+  }
+
   test(`when all others fall silent at once, the last decides (N=${count})`, () => {
     const { w, ids } = world(count)
     const fromMs = w.nowMs

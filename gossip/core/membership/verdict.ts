@@ -138,9 +138,11 @@ export class Verdict {
   }
 
   #declare(candidates: readonly Candidate[]): void {
-    const { awakeMs, config } = this.#c.context
-    const pending = candidates.filter(({ count, outside, ready }) => {
-      if (ready) return false
+    const { context, roster } = this.#c
+    const { awakeMs, config } = context
+    const pending = candidates.filter(({ id, count, outside, ready }) => {
+      // One that said it restarts has half a minute: nobody else's death waits for that.
+      if (ready || roster.get(id)?.phase === 'restarting') return false
       if (count.observers === 0) return outside
       return count.suspects > 0 && count.suspects >= reportsHolding(count.observers)
     })

@@ -23,6 +23,28 @@ export function determinism(subject: Subject): Check {
   }
 }
 
+/** Slot numbers follow claims (`protocols.md` 4): who knows the same gives the same numbers. */
+export function slotNumbers(_subject: Subject): Check {
+  const name = 'slots'
+  return {
+    name,
+    finish: core => {
+      const said = new Map<string, string>()
+      for (const { agent, id } of core) {
+        if (agent === undefined) continue
+        const { placing, replica, view } = agent
+        const numbers = [...view.workloads.values()]
+          .map(({ uid, ...rest }) => `${uid} ${[...placing.targets({ uid, ...rest })].sort()}`)
+          .sort()
+          .join()
+        const known = said.get(replica.digest()) ?? numbers
+        if (known !== numbers) violate(name, `${id}: ${numbers} and not ${known}`)
+        said.set(replica.digest(), numbers)
+      }
+    }
+  }
+}
+
 /** Links that flap between two clones leave some hundred for a few seconds. */
 const TIMERS_MAX = 1_000
 const STARTS_MAX = 120

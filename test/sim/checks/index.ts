@@ -1,5 +1,5 @@
 /** Every promise that a run is held to. */
-import { bounded, determinism } from './agreement.ts'
+import { bounded, determinism, slotNumbers } from './agreement.ts'
 import type { Check, Subject } from './check.ts'
 import { noEmptyStart, noOrphan, nothingForeign, oneEachHost } from './instances.ts'
 import { incarnations, noHealthyDeath, obituaries } from './members.ts'
@@ -20,6 +20,7 @@ const CHECKS: readonly ((subject: Subject) => Check)[] = [
   obituaries,
   noHealthyDeath,
   determinism,
+  slotNumbers,
   bounded,
   unknownFields
 ]

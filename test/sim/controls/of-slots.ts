@@ -43,7 +43,7 @@ export const OF_SLOTS: readonly Control[] = [
   {
     name: 'what belongs to no workload runs on',
     caughtBy: ['S9'],
-    seed: 135,
+    seed: 331,
     minutes: 1,
     nodes: 2,
     edits: [
@@ -175,12 +175,41 @@ export const OF_SLOTS: readonly Control[] = [
   {
     name: 'a start does not wait until its claim is on the disk',
     caughtBy: ['S9'],
-    seed: 42,
+    seed: 28,
     minutes: 2,
     edits: [
       {
         file: 'node/agent/agent.ts',
         find: "if (result.actions.length > 0) this.#command({ kind: 'flush' })",
+        replace: ''
+      }
+    ]
+  },
+  {
+    name: 'a node numbers slots in a way of its own',
+    caughtBy: ['slots'],
+    seed: 113,
+    minutes: 1,
+    nodes: 3,
+    edits: [
+      {
+        file: 'node/agent/placing.ts',
+        find: 'const numbered = slotNumbers(item, seats, slotClaims(this.#view, workload.uid), this.#salt)',
+        replace:
+          'const numbered = slotNumbers(item, seats, [], [this.#salt, ...this.#view.loads.keys()].join())'
+      }
+    ]
+  },
+  {
+    name: 'what may only fail over is moved like all else',
+    caughtBy: ['pins'],
+    seed: 34,
+    minutes: 1,
+    nodes: 3,
+    edits: [
+      {
+        file: 'node/agent/mapping.ts',
+        find: "if (workload.record.spec.rebalance === 'failover') return record.ran",
         replace: ''
       }
     ]

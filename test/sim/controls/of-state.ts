@@ -63,7 +63,7 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'which of two writes is the later one is told by the wall clocks of their authors',
     caughtBy: ['S3'],
-    seed: 32,
+    seed: 10,
     minutes: 1,
     nodes: 3,
     edits: [
@@ -153,7 +153,7 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'a database that has lost its end is trusted',
     caughtBy: ['S13'],
-    seed: 35,
+    seed: 11,
     minutes: 3,
     nodes: 3,
     edits: [

@@ -1,7 +1,7 @@
 /** Moves between living hosts: make before break (`protocols.md` 4, Handover). */
 import { violate } from '../checks/check.ts'
 import type { SimHost } from '../world/host.ts'
-import type { Drill, Stage } from './drill.ts'
+import type { Drill, Running, Stage } from './drill.ts'
 
 const MOVES_MS = 30_000
 const LEFT_MS = 90_000
@@ -30,6 +30,7 @@ export const hostJoins: Drill = {
     const joined = stage.subject.world.add([(first as SimHost).address])
     await stage.pass(MOVES_MS)
     end()
+    pinned(stage, before)
     for (const { host, id, run, uid, slot } of before) {
       const again = stage.running([host]).find(one => one.uid === uid && one.slot === slot)
       if (again !== undefined && (again.id !== id || again.run !== run)) {
@@ -37,6 +38,16 @@ export const hostJoins: Drill = {
       }
     }
     stage.core.push(joined)
+  }
+}
+
+/** `rebalance: failover`: what lives is not moved, whoever joins. */
+function pinned(stage: Stage, before: readonly Running[]): void {
+  const now = new Set(stage.running(stage.core).map(one => `${one.host.id} ${one.id} ${one.run}`))
+  for (const { host, id, run, uid } of before) {
+    const record = host.agent?.view.workloads.get(uid)?.record
+    if (record?.spec.rebalance !== 'failover' || now.has(`${host.id} ${id} ${run}`)) continue
+    violate('pins', `${host.id} moved ${id}`)
   }
 }
 

@@ -180,7 +180,8 @@ function drawSpec(random: SeededRandom): WorkloadSpec {
     name,
     replicas: random.int(7),
     env: { VERSION: String(random.int(5)) },
-    stopGraceMs: 1_000
+    stopGraceMs: 1_000,
+    rebalance: random.int(4) === 0 ? 'failover' : 'gradual'
   })
 }
 

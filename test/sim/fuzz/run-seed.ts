@@ -161,16 +161,23 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
     faults.atlas.lost.add(victim.id)
   }
   const core = hosts.filter(host => !faults.atlas.lost.has(host.id))
-  const [member] = core.filter(host => host.disk.isMember)
+  const member = core.find(isIn) ?? core.find(host => host.disk.isMember)
   for (const host of core) {
     // Whoever told it to leave thinks better of it.
     if (host.isLeaving) host.kill(false)
-    if (host.isUp && host.disk.isMember) continue
+    const isKnown = host === member || isIn(host)
+    if (host.isUp && isKnown) continue
     // Whoever never got in asks at an address that is still somebody's.
     if (host.isUp) host.kill(false)
-    host.start(host.disk.isMember || member === undefined ? undefined : [member.address])
+    host.start(isKnown || member === undefined ? undefined : [member.address])
   }
   return core
+}
+
+/** It got further than to a first link: it knows others. */
+function isIn({ disk, identity }: SimHost): boolean {
+  const others = disk.records().filter(([key]) => key.startsWith('member/'))
+  return disk.isMember && others.some(([key]) => key !== `member/${identity}`)
 }
 
 /** One thing that is done to the core on purpose. */

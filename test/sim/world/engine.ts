@@ -123,6 +123,7 @@ export class SimRuntime implements Runtime {
       const answer = (task: () => void): void => {
         clock.schedule(CALL_MS + faults.slowMs, () => {
           touch()
+          signal.removeEventListener('abort', onAbort)
           if (isLive()) enter(task)
         })
       }
@@ -144,10 +145,7 @@ export class SimRuntime implements Runtime {
         result => {
           if (faults.hangs) return hang()
           if (lies) return lie()
-          answer(() => {
-            signal.removeEventListener('abort', onAbort)
-            resolve(result)
-          })
+          answer(() => resolve(result))
         },
         (error: unknown) => {
           if (faults.hangs) return hang()
