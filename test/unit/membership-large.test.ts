@@ -47,6 +47,30 @@ test('a side of a tenth finds itself by a survey and calls no one of its own dea
   for (const id of ids) equal(w.seen(id, 'alive'), ids)
 })
 
+test('both sides of a cut decide in 4.7 s, also ten of a hundred whose links led elsewhere', () => {
+  for (const seed of [1, 2]) {
+    const w = new World({ seed, knobs: { fullMeshMax: 10 } })
+    const ids = w.mesh(100)
+    const [some, others] = [ids.slice(-10), ids.slice(0, -10)]
+    const fromMs = w.nowMs
+    w.cut(some, others)
+    w.run(8_000)
+    const late: string[] = []
+    for (const [side, rest] of [
+      [some, others],
+      [others, some]
+    ]) {
+      for (const by of side ?? []) {
+        for (const of of rest ?? []) {
+          const ms = w.firstMs(by, of, 'dead', fromMs) ?? Number.NaN
+          if (!(ms <= 4_700)) late.push(`${by} ${of} ${ms}`)
+        }
+      }
+    }
+    equal(late, [], `seed ${seed}`)
+  }
+})
+
 test('a quarter that dies at once is dead on all others in 4.5 s', () => {
   for (const seed of [4, 5, 6]) {
     const { w, ids } = world(seed)

@@ -13,11 +13,14 @@ import type { Suspicion } from './suspicion.ts'
 
 /** An episode of silence is beaconed at most so often (6 s at 1 s). */
 const BEACONS_MAX = 6
+/** Alerts of others that a new link is told. */
+const GREETED_MAX = 64
 
 interface Heard {
   readonly incarnation: number
   readonly sequence: number
   readonly reports: ReadonlyMap<NodeId, Report>
+  readonly alert: Signed<AlertBody>
   readonly heardMs: number
 }
 
@@ -31,6 +34,8 @@ export interface AlertsComponents {
 export class Alerts {
   readonly #c: AlertsComponents
   readonly #heard = new Map<NodeId, Heard>()
+  /** Our last one, while it reports anybody. */
+  #own: Signed<AlertBody> | undefined
   #sequence = 0
   #said = ''
   #sentMs = Number.NEGATIVE_INFINITY
@@ -61,6 +66,7 @@ export class Alerts {
       incarnation,
       sequence,
       reports: new Map(reports.map(report => [report.node, report])),
+      alert,
       heardMs: context.awakeMs
     })
     return true
@@ -85,6 +91,20 @@ export class Alerts {
     const sinceMs = context.awakeMs - context.config.sideMs
     const recent = [...this.#heard].filter(([, heard]) => heard.heardMs >= sinceMs)
     return recent.map(([id]) => id)
+  }
+
+  /**
+   * A link that opens in the middle of an episode, as those of a survey do: what is reported on
+   * our side goes over it, or whoever counts us to its own takes our silence for calm.
+   */
+  greet(peer: NodeId): void {
+    const { context } = this.#c
+    const sinceMs = context.awakeMs - context.config.sideMs
+    const recent = [...this.#heard.values()].filter(({ heardMs }) => heardMs >= sinceMs)
+    const others = context.sample(recent, GREETED_MAX).map(({ alert }) => alert)
+    for (const alert of this.#own === undefined ? others : [this.#own, ...others]) {
+      if (alert.author !== peer) context.send(peer, { kind: 'alert', alert })
+    }
   }
 
   /** Everybody that anybody reports, in the life that we know. Unsorted. */
@@ -154,7 +174,9 @@ export class Alerts {
       sequence: this.#sequence,
       reports: reports.slice(0, REPORTS_MAX)
     }
-    links.broadcast({ kind: 'alert', alert: context.sealer.seal(body) })
+    const alert = context.sealer.seal(body)
+    this.#own = reports.length > 0 ? alert : undefined
+    links.broadcast({ kind: 'alert', alert })
   }
 }
 

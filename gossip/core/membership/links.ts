@@ -47,6 +47,13 @@ export class Links {
     return [...this.#links.keys()].sort()
   }
 
+  /** Those that we heard before any of them could be called silent. */
+  heard(): NodeId[] {
+    const { awakeMs, config } = this.#context
+    const sinceMs = awakeMs - config.silenceSuspectMs
+    return [...this.#links].filter(([, { heardMs }]) => heardMs > sinceMs).map(([peer]) => peer)
+  }
+
   has(peer: NodeId): boolean {
     return this.#links.has(peer)
   }
@@ -114,17 +121,26 @@ export class Links {
   ): void {
     const { graph } = this
     const context = this.#context
-    const near =
-      graph?.members.has(context.self) === true ? graph.observers(context.self) : undefined
     const open = this.peers().filter(peer => !except.includes(peer))
     const lacking = new Set(without)
     // Strangers to the graph are about to join, and everybody's duty.
     const must = open.filter(peer => lacking.has(peer) || graph?.members.has(peer) !== true)
-    const may = open.filter(peer => !must.includes(peer) && near?.has(peer) !== false)
+    const may = open.filter(peer => !must.includes(peer))
     const full = this.#links.size >= (graph?.members.size ?? 0) - 1
-    const partial = urgent ? RELAY_URGENT : RELAY_LINKS
-    for (const peer of [...must, ...context.sample(may, full ? RELAY_FULL : partial)])
-      context.send(peer, message)
+    const count = full ? RELAY_FULL : urgent ? RELAY_URGENT : RELAY_LINKS
+    for (const peer of [...must, ...this.#some(may, count)]) context.send(peer, message)
+  }
+
+  /** At random, first of those that we hear: of a side of a cut most links lead to the other. */
+  #some(peers: readonly NodeId[], count: number): NodeId[] {
+    const context = this.#context
+    const recent = new Set(this.heard())
+    const heard = context.sample(
+      peers.filter(peer => recent.has(peer)),
+      count
+    )
+    const rest = peers.filter(peer => !recent.has(peer))
+    return [...heard, ...context.sample(rest, count - heard.length)]
   }
 
   /** A newcomer has no links of its own yet: whoever meets it tells all, with the next tick. */

@@ -57,8 +57,8 @@ export class Membership {
     const dialer = new Dialer(base)
     const dial = (peer: NodeId): void => dialer.dial(peer)
     const suspicion = new Suspicion({ ...base, graph: () => overlay.graph, dial })
-    const survey = new Survey({ ...base, suspicion, dial })
     const alerts = new Alerts({ ...base, suspicion })
+    const survey = new Survey({ ...base, originators: () => alerts.originators(), dial })
     const verdict = new Verdict({ ...base, suspicion, alerts, survey })
     this.#context = context
     this.#roster = roster
@@ -230,6 +230,7 @@ export class Membership {
           if (this.#overlay.graph.observers(this.#context.self).has(peer)) {
             this.#context.send(peer, HEARTBEAT)
           }
+          this.#alerts.greet(peer)
         }
         this.#sync.greet(peer)
         return this.#verdict.judge(false)

@@ -84,6 +84,7 @@ export class Verdict {
 
   end(id: NodeId): void {
     for (const map of [this.#outside, this.#ready, this.#told]) map.delete(id)
+    this.#c.survey.end(id)
   }
 
   /** Some are suspect, or said to be dead by others: repair may be all that we hear of it. */
@@ -117,6 +118,8 @@ export class Verdict {
     const believed = count.suspects + count.due >= Math.min(2, Math.max(1, count.observers))
     const suspect = suspicion.suspects(id) || outside || (!vouched && believed)
     roster.opine(id, { suspect })
+    if (outside) survey.doubt(id)
+    else survey.end(id)
     const outsideSince = since(this.#outside, id, outside, awakeMs)
     const left = outside && awakeMs - outsideSince >= outsideMs(config) && !survey.holds(id)
     const agreed = count.observers > 0 && count.due >= reportsNeeded(count.observers) && !vouched

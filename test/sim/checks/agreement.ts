@@ -33,13 +33,16 @@ export function slotNumbers(_subject: Subject): Check {
       for (const { agent, id } of core) {
         if (agent === undefined) continue
         const { placing, replica, view } = agent
+        // What it heard this instant is not in its seats yet.
+        if (Object.values(view.dirty).some(news => news.size > 0)) continue
         const numbers = [...view.workloads.values()]
           .map(({ uid, ...rest }) => `${uid} ${[...placing.targets({ uid, ...rest })].sort()}`)
           .sort()
           .join()
-        const known = said.get(replica.digest()) ?? numbers
+        const knowledge = `${replica.digest()} ${placing.viewHash}`
+        const known = said.get(knowledge) ?? numbers
         if (known !== numbers) violate(name, `${id}: ${numbers} and not ${known}`)
-        said.set(replica.digest(), numbers)
+        said.set(knowledge, numbers)
       }
     }
   }
@@ -87,7 +90,10 @@ export function whyNotConverged(core: readonly SimHost[]): string | undefined {
     const { agent } = host
     if (agent === undefined) return `L6: ${host.id} is down`
     if (!agent.ready) return `L6: ${host.id} is not ready${agent.amnesiac ? ' (amnesiac)' : ''}`
-    const alive = [...agent.view.members.values()].filter(member => member.state === 'alive')
+    const members = [...agent.view.members.values()]
+    const suspect = members.find(member => member.state === 'suspect')
+    if (suspect !== undefined) return `L6: ${host.id} suspects ${suspect.id}`
+    const alive = members.filter(member => member.state === 'alive')
     const seen = alive.map(member => member.id).sort()
     if (seen.join() !== ids.join()) return `L6: ${host.id} sees ${seen.join()}`
   }

@@ -55,14 +55,22 @@ async function takenOver(
   })
 }
 
-/** What ran before runs on, or was handed over to another host that runs it. */
+/**
+ * What ran before runs on, or was handed over to another host that runs it: under its number, or
+ * under one below the count when its own was above that.
+ */
 function untouched(check: string, stage: Stage, before: readonly Running[]): void {
   const now = stage.running(stage.core)
+  const spare = now.filter(
+    one => !before.some(({ host, id }) => host === one.host && id === one.id)
+  )
   for (const { host, id, run, uid, slot } of before) {
-    const same = now.find(one => one.uid === uid && one.slot === slot)
-    const moved = same !== undefined && same.host !== host
-    if (moved || (same?.id === id && same.run === run)) continue
-    violate(check, `${host.id} ended ${id}`)
+    if (now.some(one => one.host === host && one.id === id && one.run === run)) continue
+    const heir = spare.find(one => one.uid === uid && one.slot === slot && one.host !== host)
+    const other = spare.find(one => one.uid === uid && one.slot < slot && one.host !== host)
+    const taken = heir ?? other
+    if (taken === undefined) violate(check, `${host.id} ended ${id}`)
+    spare.splice(spare.indexOf(taken), 1)
   }
 }
 

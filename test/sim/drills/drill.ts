@@ -64,6 +64,16 @@ export class Stage {
     return workload !== undefined && workload.record.spec.volumes.length === 0
   }
 
+  /** Whether an older template of it still runs somewhere. */
+  rolls(uid: string): boolean {
+    const view = this.core.find(host => host.agent !== undefined)?.agent?.view
+    const wanted = view?.workloads.get(uid)?.generation
+    const entries = this.core.flatMap(host => [...host.engine.entries.values()])
+    return entries.some(
+      ({ mark, state }) => mark.uid === uid && state === 'running' && mark.generation !== wanted
+    )
+  }
+
   /** How many slots of each workload run on these hosts, each once. */
   counts(hosts: readonly SimHost[]): Map<string, number> {
     const slots = new Map(this.running(hosts).map(one => [`${one.uid}/${one.slot}`, one.uid]))

@@ -9,6 +9,8 @@ const LEFT_MS = 90_000
 /** From now on no slot of `hosts` may be without a running copy, wherever. Gives what ends it. */
 function neverBelow(stage: Stage): () => void {
   const held = stage.counts(stage.core)
+  // A roll that stood still may go on when others are asked: it stops before it starts.
+  for (const uid of held.keys()) if (stage.rolls(uid)) held.delete(uid)
   return stage.watch(observation => {
     if (observation.kind !== 'engine') return
     const now = stage.counts([...stage.subject.world.hosts.values()])
