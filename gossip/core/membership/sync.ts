@@ -43,9 +43,12 @@ export class Sync {
   #startedMs: number | undefined
   #nextMs = Number.POSITIVE_INFINITY
   #early = 0
+  /** Of one revision of the roster: each of N peers asks for them again. */
+  #made: { readonly key: string; ids: readonly NodeId[]; buckets: readonly number[] | undefined }
 
   constructor(components: SyncComponents) {
     this.#c = components
+    this.#made = { key: '', ids: [], buckets: undefined }
   }
 
   /** The first peer's roster is in. */
@@ -113,7 +116,7 @@ export class Sync {
       if (full || bytes + more > PAGE_BYTES_MAX) page(false)
       bytes += more
     }
-    for (const id of this.#ids()) {
+    for (const id of this.#fresh().ids) {
       const row = wanted.has(bucketOf(id)) ? roster.row(id) : undefined
       if (row === undefined) continue
       make(sizeOf(row))
@@ -127,9 +130,15 @@ export class Sync {
     page(true)
   }
 
-  #buckets(): number[] {
+  #buckets(): readonly number[] {
+    const made = this.#fresh()
+    made.buckets ??= this.#hash(made.ids)
+    return made.buckets
+  }
+
+  #hash(ids: readonly NodeId[]): number[] {
     const buckets = new Array<number>(BUCKETS).fill(0)
-    for (const id of this.#ids()) {
+    for (const id of ids) {
       const member = this.#c.roster.get(id)
       if (member === undefined) continue
       // Suspicion is opinion: it makes no difference to repair.
@@ -141,10 +150,15 @@ export class Sync {
     return buckets
   }
 
-  #ids(): NodeId[] {
+  #fresh(): { readonly ids: readonly NodeId[]; buckets: readonly number[] | undefined } {
     const { context, roster, settled } = this.#c
-    const ids = [...roster.members.keys()].sort()
-    return settled() ? ids : ids.filter(id => id !== context.self)
+    const key = `${roster.revision} ${settled()}`
+    if (this.#made.key !== key) {
+      const ids = [...roster.members.keys()].sort()
+      const shown = settled() ? ids : ids.filter(id => id !== context.self)
+      this.#made = { key, ids: shown, buckets: undefined }
+    }
+    return this.#made
   }
 }
 

@@ -21,6 +21,8 @@ export class Owners {
   #rostered: ReadonlySet<NodeId>
   /** Invariant: at most STRANGER_RECORDS_MAX, oldest first. */
   #strangers: OwnRecord[] = []
+  /** Over the sums of all owners: asked for with each digest. */
+  readonly #sum = new HashSum()
   #records = 0
 
   constructor(self: NodeId) {
@@ -54,9 +56,7 @@ export class Owners {
 
   /** One hash over everything. */
   sum(): Hash {
-    const sum = new HashSum()
-    for (const { records } of this.#entries.values()) sum.add(records.sum.value())
-    return sum.value()
+    return this.#sum.value()
   }
 
   /** Takes a record of a rostered owner, whoever brought it. */
@@ -67,10 +67,14 @@ export class Owners {
       entry = { node, hash: hashText(node), records: new OwnerRecords() }
       this.#entries.set(node, entry)
       this.#byHash.set(entry.hash, entry)
+      this.#sum.add(entry.records.sum.value())
     }
-    const before = entry.records.size
-    const verdict = entry.records.merge(record, changes)
-    this.#records += entry.records.size - before
+    const { records } = entry
+    const before = { size: records.size, sum: records.sum.value() }
+    const verdict = records.merge(record, changes)
+    this.#records += records.size - before.size
+    this.#sum.remove(before.sum)
+    this.#sum.add(records.sum.value())
     return verdict
   }
 
@@ -101,6 +105,7 @@ export class Owners {
     if (entry === undefined) return []
     this.#entries.delete(node)
     this.#byHash.delete(entry.hash)
+    this.#sum.remove(entry.records.sum.value())
     this.#records -= entry.records.size
     const { values } = entry.records
     return [...entry.records.records()].map(({ record }) => {

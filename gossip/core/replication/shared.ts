@@ -135,6 +135,10 @@ export class SharedState {
     return this.#remove(uid, undefined, changes)
   }
 
+  get hasTombstones(): boolean {
+    return this.#tombstones.size > 0
+  }
+
   /** Shrinks the evidence that every rostered node holds. Gives the uids. */
   collect(stable: number): readonly string[] {
     const collected: string[] = []

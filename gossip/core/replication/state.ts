@@ -107,6 +107,8 @@ export class ReplicaState {
 
   /** Shrinks the tombstones that every rostered node holds. */
   collect(out: Outbox): void {
+    // Mostly there are none, and each of N peers brings us here.
+    if (!this.shared.hasTombstones) return
     for (const uid of this.shared.collect(this.stability.stable(this.owners.rostered))) {
       out.persist(`removed/${uid}`, this.#codec.encode(null), false)
     }
