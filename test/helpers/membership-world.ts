@@ -19,9 +19,11 @@ import {
   type MembershipMessage,
   readMembershipMessage
 } from '../../gossip/core/membership/message.ts'
+import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
 import { SeededRandom } from '../../gossip/core/random.ts'
 import type { MemberState, NodeId } from '../../gossip/core/types.ts'
-import { type Change, codec, Host, nameOf, type Pipe, sealerOf } from './membership-host.ts'
+import { type Change, codec, forgetful, Host, sealerOf } from './membership-host.ts'
+import { Pipes } from './membership-pipes.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface WorldInit {
@@ -30,23 +32,41 @@ export interface WorldInit {
   readonly knobs?: Partial<MembershipKnobs>
   /** One way, in ms: this and up to as much again. */
   readonly delayMs?: number
+  /** Thousands of daemons: no disks, no lists of events, each message is not looked at. */
+  readonly many?: boolean
 }
 
-const DIAL_TIMEOUT_MS = 5_000
-const KNOCK_TIMEOUT_MS = 500
+/** TCP's first retransmission on a short path; doubled each time. */
+const RETRANSMIT_MS = 200
+const RETRANSMITS_MAX = 6
+const GRAPHS_MAX = 64
 
 export class World {
   readonly hosts = new Map<NodeId, Host>()
   readonly changes: Change[] = []
   readonly random: SeededRandom
+  /** Segments of a thousand that have to be sent again, each time anew. */
+  lossPerMille = 0
+  /** Called with each change of state that somebody sees. */
+  onChange: (change: Change) => void = change => void this.changes.push(change)
+  /** Called with each message that goes over a link. */
+  onSend: (message: MembershipMessage) => void = () => undefined
   readonly #init: WorldInit
-  readonly #pipes = new Map<string, Pipe>()
-  readonly #cuts = new Set<string>()
+  readonly #pipes: Pipes
   readonly #clock = new VirtualClock()
+  /** Equal views have equal graphs: daemons that see the same share one. */
+  readonly #graphs = new Map<string, ObserverGraph>()
 
   constructor(init: WorldInit = {}) {
     this.#init = init
     this.random = new SeededRandom(init.seed ?? 1)
+    this.#pipes = new Pipes({
+      host: id => this.host(id),
+      at: address => this.hosts.get(address.split('/').at(-1) ?? ''),
+      later: (afterMs, run) => this.later(afterMs, run),
+      delayMs: () => this.#delay(),
+      input: (host, input) => this.input(host, input)
+    })
   }
 
   get nowMs(): number {
@@ -78,7 +98,13 @@ export class World {
       { boot: host.boot, name: id, addresses: [host.address] },
       this.#init.knobs
     )
-    host.machine = new Membership({ random, sealer: sealerOf(id), codec }, config)
+    const sealer = sealerOf(id)
+    host.machine = this.#init.many
+      ? new Membership(
+          { random, sealer, codec: forgetful, graphOf: ids => this.#graph(ids) },
+          config
+        )
+      : new Membership({ random, sealer, codec }, config)
     const persisted = [...host.disk].map(([key, value]) => ({ key, value }))
     this.input(host, { kind: 'start', persisted })
     if (join !== undefined) {
@@ -110,7 +136,7 @@ export class World {
     const host = this.host(id)
     host.machine = undefined
     host.life += 1
-    for (const pipe of this.#pipesOf(id)) this.#break(pipe, id)
+    this.#pipes.closeAll(id)
   }
 
   /** The whole host falls silent: no FIN, no RST, no answer. */
@@ -138,7 +164,7 @@ export class World {
 
   /** Nothing passes from one to the other, until `heal`. */
   cutOneWay(from: NodeId, to: NodeId): void {
-    this.#cuts.add(`${from} ${to}`)
+    this.#pipes.cut(from, to)
   }
 
   cut(some: readonly NodeId[], others: readonly NodeId[]): void {
@@ -152,25 +178,21 @@ export class World {
 
   /** Connections that a cut starved are given up by both kernels. */
   heal(): void {
-    for (const pipe of [...this.#pipes.values()]) {
-      const [a, b] = pipe.ends
-      if (!this.passes(a, b) || !this.passes(b, a)) this.#break(pipe, undefined)
-    }
-    this.#cuts.clear()
+    this.#pipes.heal()
   }
 
   /** Breaks the connection between two, which may dial again. */
   reset(a: NodeId, b: NodeId): void {
-    const pipe = this.#pipes.get(nameOf(a, b))
-    if (pipe !== undefined) this.#break(pipe, undefined)
+    const pipe = this.#pipes.of(a, b)
+    if (pipe !== undefined) this.#pipes.break(pipe, undefined)
   }
 
   passes(from: NodeId, to: NodeId): boolean {
-    return !this.#cuts.has(`${from} ${to}`) && !this.host(from).silent && !this.host(to).silent
+    return this.#pipes.passes(from, to)
   }
 
   linked(a: NodeId, b: NodeId): boolean {
-    return this.#pipes.has(nameOf(a, b))
+    return this.#pipes.of(a, b) !== undefined
   }
 
   /** Ids that `id` sees in a state, sorted. */
@@ -249,6 +271,7 @@ export class World {
           if (alive()) this.input(host, { kind: 'timer', timer: effect.timer })
         })
       case 'persist':
+        if (this.#init.many) return
         for (const { key, value } of effect.records) {
           if (value === null) host.disk.delete(key)
           else host.disk.set(key, value)
@@ -257,12 +280,12 @@ export class World {
       case 'notify':
         return this.#event(host, effect.event)
       case 'knock':
-        return this.#knock(host, effect)
+        return this.#pipes.knock(host, effect)
       case 'connect':
-        return this.#connect(host, effect)
+        return this.#pipes.connect(host, effect)
       case 'disconnect': {
-        const pipe = this.#pipes.get(nameOf(host.id, effect.peer))
-        if (pipe !== undefined) this.#break(pipe, undefined)
+        const pipe = this.#pipes.of(host.id, effect.peer)
+        if (pipe !== undefined) this.#pipes.break(pipe, undefined)
         return
       }
       case 'publish':
@@ -271,9 +294,9 @@ export class World {
   }
 
   #event(host: Host, event: MemberEvent): void {
-    host.events.push(event)
+    if (!this.#init.many) host.events.push(event)
     if (event.kind !== 'member' || event.member.state === event.previous?.state) return
-    this.changes.push({
+    this.onChange({
       atMs: this.nowMs,
       by: host.id,
       member: event.member.id,
@@ -284,112 +307,43 @@ export class World {
 
   #delay(): number {
     const delayMs = this.#init.delayMs ?? 1
-    return delayMs + this.random.int(delayMs * 1_000 + 1) / 1_000
+    let ms = delayMs + this.random.int(delayMs * 1_000 + 1) / 1_000
+    for (let again = 0; again < RETRANSMITS_MAX && this.#isLost(); again += 1) {
+      ms += RETRANSMIT_MS * 2 ** again
+    }
+    return ms
+  }
+
+  #isLost(): boolean {
+    return this.lossPerMille > 0 && this.random.int(1_000) < this.lossPerMille
+  }
+
+  #graph(ids: readonly NodeId[]): ObserverGraph {
+    const key = ids.join()
+    const made = this.#graphs.get(key) ?? new ObserverGraph(ids)
+    // The latest few: views differ for a moment only.
+    this.#graphs.delete(key)
+    this.#graphs.set(key, made)
+    const [oldest] = this.#graphs.keys()
+    if (this.#graphs.size > GRAPHS_MAX && oldest !== undefined) this.#graphs.delete(oldest)
+    return made
   }
 
   #send(host: Host, to: NodeId, original: MembershipMessage): void {
     const message = host.tamper === undefined ? original : host.tamper(to, original)
-    const pipe = this.#pipes.get(nameOf(host.id, to))
+    const pipe = this.#pipes.of(host.id, to)
     if (pipe === undefined || message === undefined) return
     host.sent.set(message.kind, (host.sent.get(message.kind) ?? 0) + 1)
-    if (readMembershipMessage(message) === undefined) {
+    this.onSend(message)
+    if (!this.#init.many && readMembershipMessage(message) === undefined) {
       throw new Error(`${host.id} sends what nobody takes: ${JSON.stringify(message)}`)
     }
     const atMs = Math.max(this.nowMs + this.#delay(), pipe.lastMs.get(host.id) ?? 0)
     pipe.lastMs.set(host.id, atMs)
     this.later(atMs - this.nowMs, () => {
       const target = this.host(to)
-      if (this.#pipes.get(nameOf(host.id, to)) !== pipe || !this.passes(host.id, to)) return
+      if (this.#pipes.of(host.id, to) !== pipe || !this.passes(host.id, to)) return
       this.input(target, { kind: 'message', from: host.id, message })
     })
-  }
-
-  #knock(host: Host, effect: Extract<MembershipEffect, { kind: 'knock' }>): void {
-    const { life } = host
-    const target = this.#at(effect.addresses[0] ?? '')
-    const both = target !== undefined && this.#reaches(host, target)
-    const outcome = !both ? 'nothing' : target.machine === undefined ? 'refused' : 'accepted'
-    const afterMs = outcome === 'nothing' ? KNOCK_TIMEOUT_MS : this.#delay() + this.#delay()
-    this.later(afterMs, () => {
-      if (host.life !== life) return
-      const { peer, token } = effect
-      this.input(host, { kind: 'knocked', peer, token, outcome })
-    })
-  }
-
-  #connect(host: Host, effect: Extract<MembershipEffect, { kind: 'connect' }>): void {
-    const { life } = host
-    const target = this.#at(effect.addresses[0] ?? '')
-    const peer = effect.peer ?? target?.id
-    const end = (state: 'refused' | 'failed'): void => {
-      if (host.life === life && peer !== undefined && effect.peer !== undefined)
-        this.input(host, { kind: 'link', peer, state })
-    }
-    const reach = (): boolean => target !== undefined && this.#reaches(host, target)
-    if (target === undefined || !reach()) return this.later(DIAL_TIMEOUT_MS, () => end('failed'))
-    const attempt = (leftMs: number): void => {
-      if (host.life !== life) return
-      if (!reach() || leftMs <= 0) return end('failed')
-      if (target.machine === undefined) return end('refused')
-      // A paused daemon's kernel accepts; its hello comes when it runs again.
-      if (target.paused || host.paused) return this.later(100, () => attempt(leftMs - 100))
-      this.#open(host, target)
-    }
-    this.later(4 * this.#delay(), () => attempt(DIAL_TIMEOUT_MS))
-  }
-
-  #open(a: Host, b: Host): void {
-    if (a.id === b.id) return
-    const name = nameOf(a.id, b.id)
-    const before = this.#pipes.get(name)
-    if (before !== undefined) {
-      const [x, y] = before.ends
-      if (before.lives[0] === this.host(x).life && before.lives[1] === this.host(y).life) return
-      this.#break(before, undefined)
-    }
-    const pipe = { ends: [a.id, b.id], lives: [a.life, b.life], lastMs: new Map() } as const
-    this.#pipes.set(name, pipe)
-    const hello = (host: Host): MembershipInput => ({
-      kind: 'link',
-      peer: host.id,
-      state: 'open',
-      boot: host.boot,
-      incarnation: host.machine?.self().incarnation ?? 0,
-      name: host.id,
-      addresses: [host.address]
-    })
-    const [toA, toB] = [hello(b), hello(a)]
-    this.input(a, toA)
-    this.input(b, toB)
-  }
-
-  /** `by`: its kernel closed; undefined: both sides notice. */
-  #break(pipe: Pipe, by: NodeId | undefined): void {
-    const [a, b] = pipe.ends
-    const name = nameOf(a, b)
-    if (this.#pipes.get(name) !== pipe) return
-    this.#pipes.delete(name)
-    for (const [index, id] of pipe.ends.entries()) {
-      const host = this.host(id)
-      const other = pipe.ends[1 - index] as NodeId
-      if (id === by || host.life !== pipe.lives[index]) continue
-      if (by !== undefined && !this.passes(by, id)) continue
-      this.later(this.#delay(), () => {
-        if (host.life !== pipe.lives[index] || this.#pipes.has(name)) return
-        this.input(host, { kind: 'link', peer: other, state: 'closed' })
-      })
-    }
-  }
-
-  #pipesOf(id: NodeId): Pipe[] {
-    return [...this.#pipes.values()].filter(pipe => pipe.ends.includes(id))
-  }
-
-  #reaches(a: Host, b: Host): boolean {
-    return this.passes(a.id, b.id) && this.passes(b.id, a.id)
-  }
-
-  #at(address: string): Host | undefined {
-    return this.hosts.get(address.split('/').at(-1) ?? '')
   }
 }

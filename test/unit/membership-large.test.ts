@@ -87,6 +87,17 @@ test('a quarter that dies at once is dead on all others in 4.5 s', () => {
   }
 })
 
+test('a mesh that starts again as a whole links with neighbours, not with everybody', () => {
+  const { w, ids } = world(7)
+  for (const id of ids) w.kill(id)
+  w.run(1_000)
+  for (const id of ids) w.start(id)
+  w.run(15_000)
+  const links = ids.map(id => ids.filter(other => w.linked(id, other)).length)
+  ok(Math.max(...links) < COUNT - 5, `${links}`)
+  for (const id of ids) equal(w.seen(id, 'alive'), ids)
+})
+
 test('the last of many decides, though it linked with few', () => {
   const { w, ids } = world(3)
   const fromMs = w.nowMs

@@ -5,11 +5,15 @@ import type { NodeId, Random } from '../types.ts'
 import type { MemberEvent, MembershipEffect } from './api.ts'
 import type { MembershipConfig } from './config.ts'
 import type { MembershipMessage } from './message.ts'
+import { ObserverGraph } from './observers.ts'
 
 export interface MembershipComponents {
   readonly random: Random
   readonly sealer: Sealer
   readonly codec: Codec
+  /** Who observes whom among these, which are sorted. Graphs are immutable: many machines in one
+   * process may share them. */
+  readonly graphOf?: (members: readonly NodeId[]) => ObserverGraph
 }
 
 /** Why a message, or a part of one, was not acted on. */
@@ -44,6 +48,7 @@ export class Context {
   readonly sealer: Sealer
   readonly codec: Codec
   readonly config: MembershipConfig
+  readonly graphOf: (members: readonly NodeId[]) => ObserverGraph
   /** The clock of the inputs. Never goes back. */
   nowMs = 0
   /** The same, but at most 250 ms an input: time that we were awake (rule 2). */
@@ -68,6 +73,7 @@ export class Context {
     this.random = components.random
     this.sealer = components.sealer
     this.codec = components.codec
+    this.graphOf = components.graphOf ?? (members => new ObserverGraph(members))
     this.config = config
   }
 

@@ -72,12 +72,11 @@ export class Dialer {
     this.#joinAgain()
   }
 
-  /** All that were here before: at once, whoever has the smaller id. */
+  /** Neighbours of before: at once, whoever has the smaller id. */
   restored(): void {
-    const { context, roster } = this.#c
-    for (const id of roster.living()) {
-      if (id !== context.self)
-        this.#missing.set(id, { failures: 0, nextMs: 0, known: true, far: false })
+    const { context, overlay } = this.#c
+    for (const id of overlay.neighbours()) {
+      this.#missing.set(id, { failures: 0, nextMs: 0, known: true, far: false })
     }
     // Not all nodes in the same moment: a cut then heals in a fraction of a second.
     this.#healNextMs = context.nowMs + context.random.int(HEAL_MS)

@@ -53,7 +53,7 @@ export class Overlay {
     this.#revision = this.#roster.revision
     const { members } = this.#graph
     if (living.length === members.size && living.every(id => members.has(id))) return false
-    this.#graph = new ObserverGraph(living)
+    this.#graph = this.#context.graphOf(living)
     return true
   }
 }
