@@ -22,14 +22,47 @@ export const codec: Codec = {
   }
 }
 
-/** Of a world without disks: what is written is never read. */
-export const forgetful: Codec = {
-  encode: () => WRITTEN,
-  decode() {
-    throw new Error('this world has no disks')
+/** Of lives before a world of many began. */
+export const OLD_BOOT = '0'.repeat(32)
+const WRITTEN = new Uint8Array(300)
+
+/**
+ * The disk of everybody in a world of many: these were members, and nothing is kept that is
+ * written.
+ */
+export function rowsOf(ids: readonly NodeId[]): {
+  readonly persisted: readonly { readonly key: string; readonly value: Uint8Array }[]
+  readonly codec: Codec
+} {
+  const rows = ids.map(id => ({
+    state: 'alive',
+    obituaries: [],
+    alive: sealerOf(id).seal({
+      kind: 'alive',
+      node: id,
+      incarnation: 1,
+      boot: OLD_BOOT,
+      name: id,
+      addresses: [addressOf(id)],
+      phase: 'steady'
+    })
+  }))
+  const numbers = ids.map((_, index) => new Uint8Array([index & 255, index >> 8]))
+  return {
+    persisted: ids.map((id, index) => ({
+      key: `member/${id}`,
+      value: numbers[index] as Uint8Array
+    })),
+    codec: {
+      encode: () => WRITTEN,
+      decode: ([low = 0, high = 0]) => rows[low + (high << 8)]
+    }
   }
 }
-const WRITTEN = new Uint8Array(300)
+
+function addressOf(id: NodeId): string {
+  return `/ip4/10.0.0.1/tcp/1/${id}`
+}
 
 export function sealerOf(self: NodeId): Sealer {
   return {
@@ -60,7 +93,7 @@ export class Host {
 
   constructor(id: NodeId) {
     this.id = id
-    this.address = `/ip4/10.0.0.1/tcp/1/${id}`
+    this.address = addressOf(id)
   }
 }
 

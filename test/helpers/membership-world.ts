@@ -22,7 +22,7 @@ import {
 import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
 import { SeededRandom } from '../../gossip/core/random.ts'
 import type { MemberState, NodeId } from '../../gossip/core/types.ts'
-import { type Change, codec, forgetful, Host, sealerOf } from './membership-host.ts'
+import { type Change, codec, Host, OLD_BOOT, rowsOf, sealerOf } from './membership-host.ts'
 import { Pipes } from './membership-pipes.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -49,6 +49,8 @@ export class World {
   lossPerMille = 0
   /** Called with each change of state that somebody sees. */
   onChange: (change: Change) => void = change => void this.changes.push(change)
+  /** Called when `by` learns of the present life of another that it knew before. */
+  onLife: (by: NodeId) => void = () => undefined
   /** Called with each message that goes over a link. */
   onSend: (message: MembershipMessage) => void = () => undefined
   readonly #init: WorldInit
@@ -56,6 +58,8 @@ export class World {
   readonly #clock = new VirtualClock()
   /** Equal views have equal graphs: daemons that see the same share one. */
   readonly #graphs = new Map<string, ObserverGraph>()
+  /** What every disk of a world of many holds. */
+  #rows = rowsOf([])
 
   constructor(init: WorldInit = {}) {
     this.#init = init
@@ -89,6 +93,7 @@ export class World {
   start(id: NodeId, join?: NodeId): Host {
     const host = this.hosts.get(id) ?? new Host(id)
     this.hosts.set(id, host)
+    host.silent = false
     host.life += 1
     host.boot = this.random.hex(32)
     host.waiting = []
@@ -101,17 +106,24 @@ export class World {
     const sealer = sealerOf(id)
     host.machine = this.#init.many
       ? new Membership(
-          { random, sealer, codec: forgetful, graphOf: ids => this.#graph(ids) },
+          { random, sealer, codec: this.#rows.codec, graphOf: ids => this.#graph(ids) },
           config
         )
       : new Membership({ random, sealer, codec }, config)
-    const persisted = [...host.disk].map(([key, value]) => ({ key, value }))
+    const persisted = this.#init.many
+      ? this.#rows.persisted
+      : [...host.disk].map(([key, value]) => ({ key, value }))
     this.input(host, { kind: 'start', persisted })
     if (join !== undefined) {
       const addresses = [this.host(join).address]
       this.input(host, { kind: 'command', command: { kind: 'join', addresses } })
     }
     return host
+  }
+
+  /** In a world of many: these have been a mesh before, and each start is from what it knew. */
+  know(ids: readonly NodeId[]): void {
+    this.#rows = rowsOf(ids)
   }
 
   /** `count` daemons that joined through the first, and see each other. */
@@ -295,6 +307,9 @@ export class World {
 
   #event(host: Host, event: MemberEvent): void {
     if (!this.#init.many) host.events.push(event)
+    if (event.kind === 'member' && event.previous?.boot === OLD_BOOT) {
+      if (event.member.boot !== OLD_BOOT && event.member.id !== host.id) this.onLife(host.id)
+    }
     if (event.kind !== 'member' || event.member.state === event.previous?.state) return
     this.onChange({
       atMs: this.nowMs,

@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import type { Links } from './links.ts'
 import type { Roster } from './members.ts'
 import { type AlertBody, REPORTS_MAX, type Report } from './message.ts'
+import type { Overlay } from './overlay.ts'
 import type { ReportGrade } from './side.ts'
 import type { Suspicion } from './suspicion.ts'
 
@@ -28,6 +29,7 @@ export interface AlertsComponents {
   readonly context: Context
   readonly roster: Roster
   readonly links: Links
+  readonly overlay: Overlay
   readonly suspicion: Suspicion
 }
 
@@ -125,15 +127,17 @@ export class Alerts {
 
   /** Says what changed: at once when it is the first of an episode, else gathered. */
   update(): void {
-    const { context, suspicion } = this.#c
+    const { context, overlay, suspicion } = this.#c
     // After each input: mostly there is nothing to say, and nothing to take back.
     if (suspicion.calm && this.#said === '' && this.#beacons === 0) return
     const reports = suspicion.reports()
     if (!suspicion.troubled) this.#beacons = 0
     if (key(reports) !== this.#said) {
-      // A daemon that is gone broke all its links at once: everybody knocks, and nobody dies of it
-      // before a grace. Alerts would only take the cores from those who have not noticed yet.
-      const urgent = reports.some(({ evidence, due }) => due || evidence !== 'refused')
+      // A daemon that is gone broke all its links at once: in a full mesh everybody knocks, and
+      // nobody dies of it before a grace. Alerts would only take the cores from those who have not
+      // noticed yet.
+      const isNews = ({ evidence, due }: Report): boolean => due || evidence !== 'refused'
+      const urgent = !overlay.fullMesh || reports.some(isNews)
       if (this.#said === '' && urgent) this.#send(reports)
       else if (!this.#flushing) {
         this.#flushing = true

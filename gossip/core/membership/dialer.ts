@@ -183,10 +183,7 @@ export class Dialer {
     const { context, roster } = this.#c
     if (context.nowMs < this.#healNextMs) return
     this.#healNextMs = context.nowMs + HEAL_MS
-    const dead = [...roster.members.values()]
-      .filter(member => member.state === 'dead' && this.#healable(member.id, member.sinceMs))
-      .map(member => member.id)
-      .sort()
+    const dead = roster.dead().filter(id => this.#healable(id, roster.get(id)?.sinceMs ?? 0))
     const next = dead.find(id => id > this.#healCursor) ?? dead[0]
     if (next === undefined) return
     this.#healCursor = next

@@ -28,6 +28,14 @@ interface Papers {
   readonly held: ReadonlySet<NodeId>
 }
 
+/** What is counted of one revision. */
+interface Census {
+  readonly revision: number
+  readonly living: readonly NodeId[]
+  readonly dead: readonly NodeId[]
+  readonly doubted: boolean
+}
+
 const NO_PAPERS: Papers = { leave: undefined, obituaries: [], held: new Set() }
 
 export class Roster {
@@ -35,10 +43,9 @@ export class Roster {
   readonly #members = new Map<NodeId, Member>()
   readonly #papers = new Map<NodeId, Papers>()
   readonly #forgets = new Map<NodeId, Signed<ForgetBody>>()
-  /** Rises with each change of who lives or of a durable field. */
+  /** Rises with each change of who lives, is suspect or mourned, or of a durable field. */
   revision = 0
-  #living: readonly NodeId[] = []
-  #livingRevision = -1
+  #census: Census = { revision: -1, living: [], dead: [], doubted: false }
 
   constructor(context: Context) {
     this.#context = context
@@ -64,11 +71,17 @@ export class Roster {
 
   /** All that take part, ourselves too, sorted. */
   living(): readonly NodeId[] {
-    if (this.#livingRevision !== this.revision) {
-      this.#livingRevision = this.revision
-      this.#living = [...this.#members.keys()].filter(id => this.lives(id)).sort()
-    }
-    return this.#living
+    return this.#count().living
+  }
+
+  /** Sorted. */
+  dead(): readonly NodeId[] {
+    return this.#count().dead
+  }
+
+  /** Some are suspect, or said to be dead by others though they live here. */
+  get doubted(): boolean {
+    return this.#count().doubted
   }
 
   /**
@@ -165,6 +178,7 @@ export class Roster {
       return false
     }
     this.#papers.set(subject, { ...papers, obituaries: [...obituaries, obituary] })
+    this.revision += 1
     if (known.state === 'dead') this.#persist(subject)
     return true
   }
@@ -246,6 +260,22 @@ export class Roster {
     const state = member.state === 'suspect' ? 'alive' : member.state
     const row = { state, alive: member.alive, obituaries: state === 'dead' ? obituaries : [] }
     return leave === undefined ? row : { ...row, leave }
+  }
+
+  /** Asked for with each tick, and mostly nothing has changed. */
+  #count(): Census {
+    const { revision } = this
+    if (this.#census.revision === revision) return this.#census
+    const living: NodeId[] = []
+    const dead: NodeId[] = []
+    let doubted = false
+    for (const { id, state } of this.#members.values()) {
+      if (state === 'dead') dead.push(id)
+      else if (state !== 'left') living.push(id)
+      doubted ||= state === 'suspect' || (state === 'alive' && this.mourned(id))
+    }
+    this.#census = { revision, living: living.sort(), dead: dead.sort(), doubted }
+    return this.#census
   }
 
   #claim(known: Member | undefined): Member | undefined {

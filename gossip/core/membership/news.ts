@@ -121,7 +121,7 @@ export class News {
   }
 
   #alert(alert: Signed<AlertBody>, from: NodeId): void {
-    const { context, roster, links, identity, alerts } = this.#c
+    const { context, roster, links, identity, alerts, verdict } = this.#c
     if (!alerts.take(alert)) return
     for (const report of alert.body.reports) {
       const known = roster.get(report.node)
@@ -130,7 +130,7 @@ export class News {
         // It reports a life that is over: nobody can count that, and it waits for a repair.
         if (links.has(alert.author))
           context.send(alert.author, { kind: 'alive', alive: known.alive })
-      }
+      } else verdict.doubt(report.node)
     }
     const unheard = alert.body.reports.map(report => report.node)
     const due = alert.body.reports.some(report => report.due)

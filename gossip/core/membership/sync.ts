@@ -116,7 +116,7 @@ export class Sync {
       if (full || bytes + more > PAGE_BYTES_MAX) page(false)
       bytes += more
     }
-    for (const id of this.#fresh().ids) {
+    for (const id of wanted.size === 0 ? [] : this.#fresh().ids) {
       const row = wanted.has(bucketOf(id)) ? roster.row(id) : undefined
       if (row === undefined) continue
       make(sizeOf(row))

@@ -57,7 +57,8 @@ export class Verdict {
     const { graph } = overlay
     const reported = alerts.reported()
     const idle = suspicion.watches.size + reported.size + this.#outside.size + this.#told.size === 0
-    if (idle && this.#ready.size === 0 && !this.#suspecting()) return
+    // Some may be suspect, or said to be dead: repair may be all that we hear of it.
+    if (idle && this.#ready.size === 0 && !roster.doubted) return
     const gone = (id: NodeId): boolean => !roster.lives(id)
     const heard = [context.self, ...alerts.originators()]
     const reports = this.#reports(reported)
@@ -77,6 +78,17 @@ export class Verdict {
     if (final) this.#declare(candidates)
   }
 
+  /** Alerts about it came: above full mesh most hear of a suspicion by them, before the next tick. */
+  doubt(id: NodeId): void {
+    const { context, roster, overlay, suspicion, alerts } = this.#c
+    if (!roster.lives(id) || suspicion.vouches(id)) return
+    const observers = [...overlay.graph.observers(id)]
+    const reports = observers.filter(by =>
+      by === context.self ? suspicion.suspects(id) : alerts.grade(by, id) !== 'none'
+    )
+    if (isBelieved(reports.length, observers.length)) roster.opine(id, { suspect: true })
+  }
+
   /** Another found a member dead: a report that is due, or news that we missed. */
   told(obituary: Signed<ObituaryBody>): boolean {
     return this.#c.roster.bury(obituary)
@@ -85,15 +97,6 @@ export class Verdict {
   end(id: NodeId): void {
     for (const map of [this.#outside, this.#ready, this.#told]) map.delete(id)
     this.#c.survey.end(id)
-  }
-
-  /** Some are suspect, or said to be dead by others: repair may be all that we hear of it. */
-  #suspecting(): boolean {
-    const { roster } = this.#c
-    for (const { id, state } of roster.members.values()) {
-      if (state === 'suspect' || (state === 'alive' && roster.mourned(id))) return true
-    }
-    return false
   }
 
   #reports(reported: ReadonlySet<NodeId>): Reports {
@@ -115,7 +118,7 @@ export class Verdict {
     const vouched = suspicion.vouches(id)
     const outside =
       count.observers === 0 && !side.has(id) && !vouched && overlay.graph.members.has(id)
-    const believed = count.suspects + count.due >= Math.min(2, Math.max(1, count.observers))
+    const believed = isBelieved(count.suspects + count.due, count.observers)
     const suspect = suspicion.suspects(id) || outside || (!vouched && believed)
     roster.opine(id, { suspect })
     if (outside) survey.doubt(id)
@@ -131,7 +134,7 @@ export class Verdict {
     const { context, roster, links, suspicion } = this.#c
     const authors = roster.obituaries(id).filter(one => roster.lives(one.author)).length
     const others = roster.living().length - 2
-    const enough = authors >= Math.min(2, Math.max(1, others)) && !vouched
+    const enough = isBelieved(authors, others) && !vouched
     // A link may be as dead as its end, and none but subjects beat on it: ask the port.
     const linked = links.has(id)
     if (enough && linked && !suspicion.watches.has(id)) suspicion.broken(id, undefined)
@@ -180,6 +183,11 @@ export class Verdict {
     // Its streams are stale: whatever comes back comes on new ones.
     if (links.has(id)) context.emit({ kind: 'disconnect', peer: id })
   }
+}
+
+/** Two say so, or all that could. */
+function isBelieved(say: number, could: number): boolean {
+  return say >= Math.min(2, Math.max(1, could))
 }
 
 /** Since when `holds` has been true without a break; `nowMs` when it is not. */

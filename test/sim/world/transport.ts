@@ -26,7 +26,7 @@ export interface SimTransportComponents {
 }
 
 /** Around a message: length, Noise tag, Yamux, TCP and IP headers, its share of ACKs. */
-const OVERHEAD_BYTES = 140
+export const OVERHEAD_BYTES = 140
 
 export class SimTransport implements Transport {
   readonly self: NodeId
