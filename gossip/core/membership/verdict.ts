@@ -78,7 +78,7 @@ export class Verdict {
     if (final) this.#declare(candidates)
   }
 
-  /** Alerts about it came: above full mesh most hear of a suspicion by them, before the next tick. */
+  /** Alerts about it came: above full mesh most hear of a suspicion by them, before a tick. */
   doubt(id: NodeId): void {
     const { context, roster, overlay, suspicion, alerts } = this.#c
     if (!roster.lives(id) || suspicion.vouches(id)) return

@@ -1,7 +1,7 @@
 /**
  * A mesh of many: `npm run scale -- --nodes N [--members] [--seed N] [--only PHASE]
- * [--doubt MINUTES] [--replicas N]`. Prints one row a figure: min / median / max over the nodes. `--members`: their
- * membership machines alone, which is what fits into memory above some thousand.
+ * [--doubt MINUTES] [--replicas N]`. Prints one row a figure: min / median / max over the nodes.
+ * `--members`: their membership machines alone, which is what fits into memory above a thousand.
  */
 import { parseArgs } from 'node:util'
 import { DaemonMesh } from './daemons.ts'
