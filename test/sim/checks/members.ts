@@ -85,6 +85,13 @@ export function obituaries(_subject: Subject): Check {
   }
 }
 
+/** Whether it had a row of the member before. */
+function knewIt(observation: Observation): boolean {
+  if (observation.kind !== 'event' || observation.event.kind !== 'member') return false
+  const { event } = observation.event
+  return event.kind === 'member' && event.previous !== undefined
+}
+
 /** How long somebody must have been left alone before nobody may bury it. */
 const HEALTHY_AFTER_MS = 20_000
 
@@ -101,7 +108,7 @@ export function noHealthyDeath(subject: Subject): Check {
       if (buried?.isUp !== true || buried.agent?.ready !== true) return
       const { host } = observation
       // A daemon that starts tells first what it believed when it ended.
-      if (member.incarnation < buried.agent.membership.self().incarnation) return
+      if (!knewIt(observation)) return
       // Whoever shares its identity with another finds its links taken.
       const twins = [...subject.world.hosts.values()].filter(one => one.identity === host.identity)
       if (twins.length > 1) return

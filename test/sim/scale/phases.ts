@@ -84,10 +84,21 @@ export class Phases {
     await this.#mesh.pass(CALM_MS)
   }
 
-  /** A quarter falls silent at once. */
+  /** As in Rapid's measurement of 1,000 processes, of which ten crash. */
+  async ten(): Promise<void> {
+    const gone = await this.#fall(10, '10 fall silent')
+    await this.#back(gone)
+  }
+
   async quarter(): Promise<void> {
+    const count = Math.max(1, Math.floor(this.#mesh.nodes().length / 4))
+    await this.#fall(count, '25 % fall silent')
+  }
+
+  /** So many fall silent at once; gives whom. */
+  async #fall(count: number, what: string): Promise<readonly string[]> {
     const nodes = this.#mesh.nodes()
-    const gone = nodes.slice(-Math.max(1, Math.floor(nodes.length / 4)))
+    const gone = nodes.slice(-count)
     const rest = nodes.slice(0, nodes.length - gone.length)
     const startMs = this.#mesh.nowMs
     const views = new Map<string, Set<number>>()
@@ -105,11 +116,12 @@ export class Phases {
     })
     end()
     const share = (rest.length * (this.#mesh.nowMs - startMs)) / 1_000
-    this.#note('25 % fall silent: all dead on each', 'ms', times)
+    this.#note(`${what}: all dead on each`, 'ms', times)
     const changes = [...views.values()].map(set => set.size)
-    this.#note('25 % fall silent: changes of view', '', changes)
-    this.#note('25 % fall silent: messages sent', '/s a node', [messages / share])
-    this.#note('25 % fall silent: bytes sent', 'B/s a node', [bytes / share])
+    this.#note(`${what}: changes of view`, '', changes)
+    this.#note(`${what}: messages sent`, '/s a node', [messages / share])
+    this.#note(`${what}: bytes sent`, 'B/s a node', [bytes / share])
+    return gone
   }
 
   #note(what: string, unit: string, values: readonly number[]): void {

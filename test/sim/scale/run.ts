@@ -20,6 +20,9 @@ const { values } = parseArgs({
   }
 })
 
+/** Below, ten are a quarter or more. */
+const TEN_MIN = 100
+
 const startedMs = performance.now()
 const seed = Number(values.seed)
 const mesh = values.members ? new MemberMesh(seed) : new DaemonMesh(seed)
@@ -40,6 +43,7 @@ const all: Readonly<Record<string, () => Promise<void>>> = {
   killed: () => phases.killed(),
   doubt: () => phases.doubt(Number(values.doubt) * 60_000),
   starts,
+  ten: () => (Number(values.nodes) < TEN_MIN ? Promise.resolve() : phases.ten()),
   quarter: () => phases.quarter()
 }
 
