@@ -1,5 +1,5 @@
 /**
- * A mesh of many: `npm run scale -- --nodes N [--members] [--seed N] [--only PHASE]
+ * A mesh of many: `npm run scale -- --nodes N [--members] [--seed N] [--phases A,B]
  * [--doubt MINUTES] [--replicas N]`. Prints one row a figure: min / median / max over the nodes.
  * `--members`: their membership machines alone, which is what fits into memory above a thousand.
  */
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     members: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     doubt: { type: 'string', default: '1' },
-    only: { type: 'string' },
+    phases: { type: 'string' },
     replicas: { type: 'string', default: '0' }
   }
 })
@@ -47,8 +47,9 @@ const all: Readonly<Record<string, () => Promise<void>>> = {
   quarter: () => phases.quarter()
 }
 
+const chosen = values.phases?.split(',') ?? Object.keys(all)
 for (const [name, run] of Object.entries(all)) {
-  if (values.only !== undefined && name !== 'meet' && name !== values.only) continue
+  if (name !== 'meet' && !chosen.includes(name)) continue
   const shown = phases.figures.length
   await run()
   for (const figure of phases.figures.slice(shown)) process.stdout.write(`${row(figure)}\n`)
