@@ -58,6 +58,8 @@ export function incarnations(subject: Subject): Check {
       // Of itself a daemon says nothing yet while it joins.
       if (id === host.identity || forgetful.has(id)) return
       if (FORGETFUL.some(fault => subject.faults.counts.has(fault))) return
+      // A last word names no boot: its row keeps that of the life which somebody happened to know.
+      if (member.state === 'left') return
       const life = `${id} ${incarnation}`
       const boot = boots.get(life) ?? member.boot
       if (boot !== member.boot) violate(name, `two lives of ${id} have incarnation ${incarnation}`)
