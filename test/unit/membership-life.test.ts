@@ -127,6 +127,25 @@ for (const count of [2, 3, 4, 20]) {
   })
 }
 
+test('a life of an incarnation that another life has already is told of that one', () => {
+  for (const count of [2, 3, 4, 20]) {
+    const { w, ids, last } = world(count)
+    const [a] = ids as [string]
+    const { body } = w.machine(last).self().alive
+    const twin = sealerOf(last).seal({ ...body, boot: 'f'.repeat(32) })
+    const told = new Set<unknown>()
+    w.host(a).tamper = (to, message) => {
+      if (to === last && message.kind === 'alive') told.add(message.alive)
+      return message
+    }
+    w.message(last, a, { kind: 'alive', alive: w.machine(last).self().alive })
+    equal([...told], [])
+    w.message(last, a, { kind: 'alive', alive: twin })
+    equal([...told], [w.machine(a).members().get(last)?.alive])
+    is(w.machine(a).members().get(last)?.boot, body.boot)
+  }
+})
+
 test('nothing is published before a peer returned our newest record', () => {
   const { w, ids } = world(3)
   const late = 'z-late'

@@ -3,7 +3,7 @@ import { unreachable } from '../assert.ts'
 import type { Signed } from '../signed.ts'
 import type { NodeId } from '../types.ts'
 import type { Alerts } from './alerts.ts'
-import type { AliveBody } from './api.ts'
+import type { AliveBody, Member } from './api.ts'
 import type { Context } from './context.ts'
 import type { Dialer } from './dialer.ts'
 import type { Identity } from './identity.ts'
@@ -102,13 +102,26 @@ export class News {
     const { context, roster, links, identity, suspicion, verdict, alerts } = this.#c
     const { node, phase, restartMs } = alive.body
     if (node === context.self) return identity.seen(alive)
-    const newcomer = roster.get(node) === undefined
-    if (!roster.takeAlive(alive)) return
+    const known = roster.get(node)
+    const newcomer = known === undefined
+    if (!roster.takeAlive(alive)) return this.#twin(alive, known)
     suspicion.refuted(node, phase === 'restarting' ? restartMs : undefined)
     verdict.end(node)
     if (except === undefined) return
     if (newcomer) links.introduce(alive, except)
     else links.relay({ kind: 'alive', alive }, [...except, node], alerts.reporters(node))
+  }
+
+  /**
+   * Two lives of one key with the same incarnation, a clone's or one of an old backup: a digest
+   * shows no difference, and neither learns of the other. Whoever is here is told, and outbids.
+   */
+  #twin({ body }: Signed<AliveBody>, known: Member | undefined): void {
+    const { context, links } = this.#c
+    if (known === undefined || known.state === 'left' || !links.has(body.node)) return
+    const { alive } = known
+    if (alive.body.incarnation !== body.incarnation || alive.body.boot === body.boot) return
+    context.send(body.node, { kind: 'alive', alive })
   }
 
   #leave(leave: Signed<LeaveBody>, except: readonly NodeId[] | undefined): void {

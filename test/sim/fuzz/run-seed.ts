@@ -156,7 +156,8 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
   const hosts = [...world.hosts.values()]
   const victim = hosts[random.int(hosts.length)] as SimHost
   const dies = hosts.length > 1 && random.int(DEAD_FOR_EVER_ONE_IN) === 0
-  if (dies && faults.atlas.mayForget(victim)) {
+  // Where a clone has been, the others may know its address only, and one that dies the right one.
+  if (dies && !world.hadClone && faults.atlas.mayForget(victim)) {
     victim.off()
     faults.atlas.lost.add(victim.id)
   }
