@@ -18,6 +18,8 @@ import type { Log } from './log.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
 const HANDOVER_WAIT_MS = 20_000
+/** Two repairs with another node, each of which shows whether it has all that we have. */
+const SHARED_WAIT_MS = 12_000
 const POLL_MS = 50
 const STOP_TIMEOUT_MS = 60_000
 /** Long enough for the last frames to leave. */
@@ -69,6 +71,7 @@ export async function leaveMesh(
       hint: 'remove these workloads first (shoal rm), their volumes stay on this disk'
     })
   }
+  await allShared(components, signal)
   const notes: string[] = []
   input({ kind: 'membership', command: { kind: 'phase', phase: 'draining' } })
   input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: EIGHTHS_FULL })
@@ -88,6 +91,24 @@ export async function leaveMesh(
   }
   await pause(clock, GOODBYE_MS, signal)
   return { left: true, notes }
+}
+
+/** What was written here while nobody else was in reach would go with this disk. */
+async function allShared({ agent, clock }: LeaveComponents, signal: AbortSignal): Promise<void> {
+  const { replica, self, view } = agent
+  const isOther = (id: string): boolean => id !== self && view.members.get(id)?.state !== 'left'
+  if (![...view.members.keys()].some(isOther)) return
+  const { changes } = replica
+  const isHeld = (): boolean => replica.isHeld(changes, id => isOther(id) && view.living(id))
+  const untilMs = clock.nowMs() + SHARED_WAIT_MS
+  while (!isHeld()) {
+    if (clock.nowMs() >= untilMs) {
+      throw new ShoalError('REFUSED', 'no other node has all that was changed here', {
+        hint: 'bring another node back first, or end the daemon and delete its data directory'
+      })
+    }
+    await pause(clock, POLL_MS, signal)
+  }
 }
 
 async function stopAll(

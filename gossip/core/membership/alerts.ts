@@ -97,10 +97,12 @@ export class Alerts {
 
   /**
    * A link that opens in the middle of an episode, as those of a survey do: what is reported on
-   * our side goes over it, or whoever counts us to its own takes our silence for calm.
+   * our side goes over it, or whoever counts us to its own takes our silence for calm. Whom we
+   * hold dead is of another side, and comes back: our reports of that side are of the past.
    */
   greet(peer: NodeId): void {
-    const { context } = this.#c
+    const { context, roster } = this.#c
+    if (!roster.lives(peer)) return
     const sinceMs = context.awakeMs - context.config.sideMs
     const recent = [...this.#heard.values()].filter(({ heardMs }) => heardMs >= sinceMs)
     const others = context.sample(recent, GREETED_MAX).map(({ alert }) => alert)

@@ -132,7 +132,8 @@ export class Suspicion {
   refuted(subject: NodeId, restartMs: number | undefined): void {
     const { context } = this.#c
     this.#restarts.delete(subject)
-    this.#epitaphs.delete(subject)
+    // One of those that we buried lives: it was a cut, and the rest need not hear that it is dead.
+    if (this.#epitaphs.has(subject)) this.#epitaphs.clear()
     if (restartMs !== undefined) this.#restarts.set(subject, context.awakeMs + restartMs)
     const watch = this.#watches.get(subject)
     if (watch !== undefined) this.#prove(watch, context.awakeMs)

@@ -129,6 +129,16 @@ export class Replica {
     return hexOf(this.#state.owners.sum(), this.#state.shared.sum())
   }
 
+  /** How many changes of shared registers this node has on its disk. */
+  get changes(): number {
+    return this.#state.stability.latest
+  }
+
+  /** Somebody of those that `counts` was seen, since the start, to hold the first so many. */
+  isHeld(changes: number, counts: (peer: NodeId) => boolean): boolean {
+    return this.#state.stability.isHeld(changes, counts)
+  }
+
   /** A peer that had lost nothing gave us all it had, since the start. */
   get synced(): boolean {
     return this.#repair.synced

@@ -18,6 +18,11 @@ export class Stability {
     this.#self = self
   }
 
+  /** How many changes have reached us. */
+  get latest(): number {
+    return this.#latest
+  }
+
   /** Numbers a change. */
   next(): number {
     this.#latest += 1
@@ -27,6 +32,12 @@ export class Stability {
   /** That peer holds all that we hold now. */
   equal(peer: NodeId): void {
     this.#heldBy.set(peer, this.#latest)
+  }
+
+  /** One of those that `counts` holds the first so many changes. */
+  isHeld(changes: number, counts: (peer: NodeId) => boolean): boolean {
+    if (changes === 0) return true
+    return [...this.#heldBy].some(([peer, held]) => held >= changes && counts(peer))
   }
 
   forget(peer: NodeId): void {

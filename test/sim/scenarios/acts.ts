@@ -76,8 +76,8 @@ export class Acts {
 
   #leave(host: SimHost): void {
     void host.leave().then(said => {
-      const more = said === 'refused' ? ': refused' : said.map(note => `; ${note}`).join('')
-      this.#notes.host(host, `has left${more}`)
+      const notes = said === 'refused' ? [] : said.map(note => `; ${note}`)
+      this.#notes.host(host, said === 'refused' ? 'may not leave' : `has left${notes.join('')}`)
     })
   }
 
