@@ -108,6 +108,7 @@ async function allShared({ agent, clock }: LeaveComponents, signal: AbortSignal)
       })
     }
     await pause(clock, POLL_MS, signal)
+    signal.throwIfAborted()
   }
 }
 

@@ -141,7 +141,9 @@ for (const count of [2, 3, 4, 20]) {
       const rest = { name: 'other', boot: OTHER_BOOT, addresses: [] }
       p.say(x, { kind: 'alive', alive: alive(x, incarnation, rest) })
     }
-    equal(p.effects, [])
+    // Another life of the same incarnation is told of the one that we know (news.ts): nothing else.
+    const message = { kind: 'alive', alive: p.member(x)?.alive }
+    equal(p.effects, [{ kind: 'send', to: x, channel: 'member', message }])
     equal([p.member(x)?.sinceMs, p.member(x)?.name], [since, x])
   })
 
