@@ -79,6 +79,11 @@ export const OF_SLOTS: readonly Control[] = [
         file: 'node/agent/mapping.ts',
         find: 'if (workload.sticky) return record.ran',
         replace: 'if (workload.sticky) return record.ran && view.living(node)'
+      },
+      {
+        file: 'node/agent/wanted.ts',
+        find: '|| !isElsewhere(view, self, action)',
+        replace: '|| true'
       }
     ]
   },
