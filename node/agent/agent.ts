@@ -39,9 +39,6 @@ import { Slots } from './slots.ts'
 import { Submissions } from './submissions.ts'
 import { View } from './view.ts'
 
-/** Inputs within so long of each other are evaluated together. */
-const COALESCE_MS = 5
-
 export class Agent {
   readonly self: NodeId
   readonly view: View
@@ -360,7 +357,8 @@ export class Agent {
     const braking = this.pacing.brake(this.#nowMs) !== undefined
     if (braking !== this.#braking) this.#event({ kind: 'brake', on: braking })
     this.#braking = braking
-    this.#wakeBy(this.#nowMs + result.dueMs)
+    this.#gate.evaluated(this.#nowMs, result.claims)
+    this.#wakeBy(this.#gate.notBefore(this.#nowMs + result.dueMs))
   }
 
   #mayAct(): boolean {
@@ -386,7 +384,7 @@ export class Agent {
     const dirty = nodes.size + items.size + uids.size > 0
     const idle = this.#wakeAtMs === Number.POSITIVE_INFINITY
     if (!this.#gate.shut && (this.#gate.ready ? dirty : idle)) {
-      this.#wakeBy(this.#gate.wakeAtMs(this.#nowMs, COALESCE_MS))
+      this.#wakeBy(this.#gate.wakeAtMs(this.#nowMs))
     }
   }
 

@@ -8,12 +8,14 @@
  * another copy of the same slot is healthy (or both cannot fit).
  */
 import type { NodeId } from '../../gossip/core/types.ts'
+import type { Claim } from './claim-book.ts'
 import type { DecideInput, Decision, SlotMemory } from './decision.ts'
 import { DuelWords, duel, related, runBucket } from './duel.ts'
 import { isHandedOver, takenBack } from './handover.ts'
 import { isDraining, standingClaims } from './mapping.ts'
 import { type AllocationRecord, allocKey, duelKey } from './records.ts'
-import type { Claim, WorkloadView } from './view.ts'
+import { rollTurn } from './roll.ts'
+import type { WorkloadView } from './view.ts'
 
 const UNHEARD_POLL_MS = 100
 const ACTIVE: ReadonlySet<string> = new Set(['running', 'healthy'])
@@ -21,28 +23,46 @@ const ACTIVE: ReadonlySet<string> = new Set(['running', 'healthy'])
 /** Decides about every slot of one workload that is ours or should be. */
 export function decide(input: DecideInput): Decision {
   const decision: Decision = { publish: new Map(), dueMs: Number.POSITIVE_INFINITY }
-  const standing = standingClaims(input.view, input.uid)
-  const slots = new Set<number>()
-  for (const [slot, node] of input.targets) if (node === input.self) slots.add(slot)
-  for (const claim of input.view.claims(input.uid)) {
-    if (claim.node === input.self) slots.add(claim.slot)
+  const { view, uid, self } = input
+  const standing = standingClaims(view, uid)
+  const rivals = new Map<number, Claim[]>()
+  for (const [slot, node] of input.targets) if (node === self) rivals.set(slot, [])
+  for (const { node, slot } of view.claims(uid)) if (node === self) rivals.set(slot, [])
+  for (const claim of standing) {
+    if (claim.node !== self) rivals.get(claim.slot)?.push(claim)
+  }
+  let rolled: number | undefined
+  const turn = (workload: WorkloadView): number => {
+    rolled ??= rollTurn(view, workload, input.targets)
+    return rolled
   }
   withdrawWords(input, decision)
-  for (const slot of input.memory.keys()) if (!slots.has(slot)) input.memory.delete(slot)
-  for (const slot of [...slots].sort((a, b) => a - b)) {
-    new SlotDecider(input, decision, standing, slot).run()
+  for (const slot of input.memory.keys()) if (!rivals.has(slot)) input.memory.delete(slot)
+  for (const slot of [...rivals.keys()].sort((a, b) => a - b)) {
+    const others = { standing, rivals: rivals.get(slot) ?? [], turn }
+    new SlotDecider(input, decision, others, slot).run()
   }
   return decision
 }
 
 /** Our word about a claim goes with that claim, or with ours. */
 function withdrawWords(input: DecideInput, decision: Decision): void {
-  const claims = new Set(input.view.claims(input.uid).map(claim => claim.record.claim))
   for (const [slot, { words }] of input.memory) {
+    const claims = new Set(input.view.claimsAt(input.uid, slot).map(({ record }) => record.claim))
     for (const theirs of words.withdraw(claim => claims.has(claim))) {
       decision.publish.set(duelKey(input.uid, slot, theirs), null)
     }
   }
+}
+
+/** What else stands, on living nodes. */
+interface Others {
+  /** Of all slots, ours included. */
+  readonly standing: readonly Claim[]
+  /** Of the same slot, on other nodes. */
+  readonly rivals: readonly Claim[]
+  /** Up to which slot a roll has come. */
+  turn(workload: WorkloadView): number
 }
 
 class SlotDecider {
@@ -52,12 +72,11 @@ class SlotDecider {
   readonly #memory: SlotMemory
   readonly #mine: AllocationRecord | undefined
   readonly #target: NodeId | undefined
-  /** Standing claims of all slots on living nodes, ours included. */
-  readonly #standing: readonly Claim[]
-  /** Those of the same slot on other nodes. */
-  readonly #rivals: readonly Claim[]
+  readonly #standing: Others['standing']
+  readonly #rivals: Others['rivals']
+  readonly #turn: Others['turn']
 
-  constructor(input: DecideInput, decision: Decision, standing: readonly Claim[], slot: number) {
+  constructor(input: DecideInput, decision: Decision, others: Others, slot: number) {
     this.#in = input
     this.#out = decision
     this.#slot = slot
@@ -65,8 +84,9 @@ class SlotDecider {
     input.memory.set(slot, this.#memory)
     this.#mine = input.view.claim(input.uid, slot, input.self)
     this.#target = input.targets.get(slot)
-    this.#standing = standing
-    this.#rivals = standing.filter(claim => claim.slot === slot && claim.node !== input.self)
+    this.#standing = others.standing
+    this.#rivals = others.rivals
+    this.#turn = others.turn
   }
 
   run(): void {
@@ -94,7 +114,7 @@ class SlotDecider {
     const { view, nowMs, config, uid } = this.#in
     // A newcomer may be the owner for those that know already what it has, or hold the slot's data
     // beyond a cut that has just healed. Failover never waits.
-    const isNew = !view.claims(uid).some(claim => claim.slot === this.#slot)
+    const isNew = view.claimsAt(uid, this.#slot).length === 0
     const unheardMs = isNew ? view.unheardMs(nowMs, config, workload.sticky) : 0
     if (unheardMs > 0) return this.#due(Math.min(unheardMs, UNHEARD_POLL_MS))
     // Under the brake the claim is made at once and says so; only its start waits.
@@ -107,10 +127,7 @@ class SlotDecider {
 
   #fresh(workload: WorkloadView, paced: boolean): AllocationRecord {
     const { view, uid } = this.#in
-    const sequences = view
-      .claims(uid)
-      .filter(claim => claim.slot === this.#slot)
-      .map(claim => claim.record.sequence)
+    const sequences = view.claimsAt(uid, this.#slot).map(claim => claim.record.sequence)
     const ready = !paced && this.#in.fits(this.#slot)
     return {
       project: workload.record.spec.project,
@@ -292,7 +309,7 @@ class SlotDecider {
   /** A changed template: slot order, one at a time, stop at the first failure. */
   #roll(mine: AllocationRecord, workload: WorkloadView): void {
     const runs = this.#in.instance(this.#slot)?.state === 'running'
-    if (runs && !this.#turn(workload)) return
+    if (runs && this.#slot > this.#turn(workload)) return
     this.#publish({
       ...mine,
       claim: this.#in.random.hex(16),
@@ -307,30 +324,12 @@ class SlotDecider {
     })
   }
 
-  /** True when every lower slot runs the new template in health and none has failed with it. */
-  #turn(workload: WorkloadView): boolean {
-    const { view, uid, targets } = this.#in
-    for (const failure of view.failed(uid).values()) {
-      if (failure.generation === workload.generation) return false
-    }
-    for (const claim of view.claims(uid)) {
-      const { state, generation } = claim.record
-      if (state === 'failed' && generation === workload.generation) return false
-    }
-    for (const [slot, node] of targets) {
-      if (slot >= this.#slot) continue
-      const record = view.claim(uid, slot, node)
-      if (record?.generation !== workload.generation || record.state !== 'healthy') return false
-    }
-    return true
-  }
-
   /** A duel's pin is released by a paced rebalance; then the pure answer may move the slot. */
   #unpin(mine: AllocationRecord, workload: WorkloadView): void {
     if (!mine.pinned || workload.record.spec.rebalance !== 'gradual') return
     this.#memory.pinnedSinceMs ??= this.#in.nowMs
     const leftMs = this.#memory.pinnedSinceMs + this.#in.config.stableAfterMs - this.#in.nowMs
-    const visible = this.#in.view.claims(this.#in.uid)
+    const visible = this.#in.view.claimsAt(this.#in.uid, this.#slot)
     const beats = mine.beats.filter(claim => visible.some(other => other.record.claim === claim))
     if (leftMs > 0 || beats.length > 0) return this.#due(Math.max(leftMs, 1_000))
     const waitMs = this.#in.moveWaitMs()
@@ -353,14 +352,12 @@ class SlotDecider {
   }
 
   #beaten(mine: AllocationRecord): boolean {
-    return this.#in.view
-      .claims(this.#in.uid)
+    const { view, uid } = this.#in
+    return view
+      .claimsAt(uid, this.#slot)
       .some(
-        claim =>
-          claim.slot === this.#slot &&
-          claim.record.state === 'healthy' &&
-          this.#in.view.living(claim.node) &&
-          claim.record.beats.includes(mine.claim)
+        ({ node, record }) =>
+          record.state === 'healthy' && view.living(node) && record.beats.includes(mine.claim)
       )
   }
 
@@ -369,8 +366,9 @@ class SlotDecider {
   }
 
   #rank(node: NodeId): number {
-    const index = this.#in.rank.indexOf(node)
-    return index < 0 ? this.#in.rank.length : index
+    const rank = this.#in.rank()
+    const index = rank.indexOf(node)
+    return index < 0 ? rank.length : index
   }
 
   /** True once the slot has been ours for `waitMs`; else asks to be woken then. */

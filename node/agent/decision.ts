@@ -29,9 +29,9 @@ export interface DecideInput {
   readonly removed: boolean
   /** Slot -> node, as placement and the claims of the view give it. */
   readonly targets: ReadonlyMap<number, NodeId>
-  /** Takeover order of the workload, best first. */
-  readonly rank: readonly NodeId[]
   readonly memory: Map<number, SlotMemory>
+  /** Takeover order of the workload, best first. */
+  rank(): readonly NodeId[]
   /** The instance seen for a slot, running or not. */
   instance(slot: number): Instance | undefined
   /** True when a copy of this slot fits beside everything else that is on this node now. */

@@ -37,6 +37,8 @@ export type Publish = (key: string, value: unknown) => void
 export interface EvaluationResult {
   readonly actions: Action[]
   readonly events: AgentEvent[]
+  /** How many it looked at: what it cost. */
+  claims: number
   dueMs: number
 }
 
@@ -82,6 +84,7 @@ export class Evaluation {
     const result: EvaluationResult = {
       actions: [],
       events: [],
+      claims: 0,
       dueMs: Number.POSITIVE_INFINITY
     }
     for (const item of placing.update()) {
@@ -125,6 +128,7 @@ export class Evaluation {
     const workload = view.workloads.get(uid)
     const removed = this.#c.removed(uid)
     const targets = workload === undefined ? new Map<number, NodeId>() : placing.targets(workload)
+    result.claims += view.claims(uid).length
     const decision = this.#decide(uid, workload, targets, removed, nowMs)
     const say = (key: string, value: unknown): void => {
       publish(key, value)
@@ -172,7 +176,7 @@ export class Evaluation {
       workload,
       removed,
       targets,
-      rank: workload === undefined ? [] : placing.rank(workload.item),
+      rank: () => (workload === undefined ? [] : placing.rank(workload.item)),
       memory,
       instance: slot => slots.instance(uid, slot, nowMs),
       fits: slot => workload === undefined || this.#fits(workload, slot),

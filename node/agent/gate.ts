@@ -13,12 +13,18 @@ export type Verdict =
 
 /** How often it is asked whether peers have been heard. */
 const ASK_MS = 100
+/** Inputs within so long of each other are evaluated together. */
+const COALESCE_MS = 5
+/** Rest after an evaluation for each claim that it looked at, some eight times what that takes:
+ * while thousands of claims change one by one, deciding leaves the processor to the rest. */
+const REST_MS_PER_CLAIM = 0.02
 
 export class Gate {
   readonly #config: AgentConfig
   readonly #observed = new Set<RuntimeName>()
   #joinedMs: number | undefined
   #holdUntilMs = 0
+  #restUntilMs = 0
   #ready = false
   amnesiac = false
 
@@ -69,8 +75,19 @@ export class Gate {
     return { act: true, first }
   }
 
-  /** When dirty things are worth a wake-up: not before a hold is over. */
-  wakeAtMs(nowMs: number, coalesceMs: number): number {
-    return Math.max(this.#holdUntilMs, nowMs + coalesceMs)
+  /** An evaluation has looked at so many claims. */
+  evaluated(nowMs: number, claims: number): void {
+    this.#restUntilMs = nowMs + claims * REST_MS_PER_CLAIM
+  }
+
+  /** When dirty things are evaluated: together, not before a hold is over, and not at once after
+   * an evaluation that was large. */
+  wakeAtMs(nowMs: number): number {
+    return this.notBefore(Math.max(this.#holdUntilMs, nowMs + COALESCE_MS))
+  }
+
+  /** `atMs`, or when the rest is over. */
+  notBefore(atMs: number): number {
+    return Math.max(this.#restUntilMs, atMs)
   }
 }

@@ -1,7 +1,7 @@
 /** A slot that was handed over and is ours again: a cut came in the middle of its move. */
 import type { Random } from '../../gossip/core/types.ts'
+import type { Claim } from './claim-book.ts'
 import type { AllocationRecord } from './records.ts'
-import type { Claim } from './view.ts'
 
 /** A healthy successor stands for our claim: for everybody it counts no more. */
 export function isHandedOver(mine: AllocationRecord, rivals: readonly Claim[]): boolean {

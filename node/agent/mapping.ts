@@ -15,8 +15,9 @@ import {
   DEFAULT_BALANCE_MEMORY_MIB,
   type WorkloadSpec
 } from '../../src/spec/workload.ts'
+import type { Claim } from './claim-book.ts'
 import type { NodeInfo } from './records.ts'
-import { type Claim, itemOf, type View, type WorkloadView } from './view.ts'
+import { itemOf, type View, type WorkloadView } from './view.ts'
 
 /** What mapping reads of a view; a forecast lays changed workloads over a real one. */
 export type MappingView = Pick<
@@ -120,14 +121,22 @@ function avoidOf(view: MappingView, workload: WorkloadView): readonly NodeId[] {
 /** Whether a claim holds its slot on its node, and so enters placement. */
 function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean {
   const { record, node, slot } = claim
+  if (!mayPin(workload, claim)) return false
   if (view.abandoned(workload.uid, slot, record.claim)) return false
-  if (workload.sticky) return record.ran
+  if (workload.sticky) return true
   // A pin without data only spares a move; a node that drains or is ruled out wants to be left.
   if (!view.living(node) || isDraining(view, node)) return false
   if (!allows(view, workload.record.spec, node)) return false
-  if (view.failed(workload.uid).get(node)?.generation === workload.generation) return false
-  if (workload.record.spec.rebalance === 'failover') return record.ran
-  return record.pinned && record.generation === workload.generation
+  return view.failed(workload.uid).get(node)?.generation !== workload.generation
+}
+
+/** As far as the claim itself says: most of them say no. */
+function mayPin(
+  { sticky, generation, record: { spec } }: WorkloadView,
+  { record }: Claim
+): boolean {
+  if (sticky || spec.rebalance === 'failover') return record.ran
+  return record.pinned && record.generation === generation
 }
 
 function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {
@@ -207,9 +216,7 @@ export function standingClaims(view: MappingView, uid: string): readonly Claim[]
     for (const beaten of claim.record.beats) over.add(beaten)
     if (claim.record.state === 'healthy') for (const old of claim.record.replaces) over.add(old)
   }
-  return living
-    .filter(claim => !over.has(claim.record.claim))
-    .sort((a, b) => a.slot - b.slot || (a.node < b.node ? -1 : 1))
+  return living.filter(claim => !over.has(claim.record.claim))
 }
 
 /** The view as it would be with these workloads written, and those uids gone. */

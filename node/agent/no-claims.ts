@@ -16,10 +16,16 @@ export interface NoClaimsComponents {
   readonly placing: Placing
 }
 
+interface Due {
+  readonly node: NodeId
+  readonly viewHash: string
+  readonly sinceMs: number
+}
+
 export class NoClaims {
   readonly #c: NoClaimsComponents
-  /** `<uid>/<slot>/<node>` -> since when it is due under the present view. */
-  readonly #dueSince = new Map<string, { viewHash: string; sinceMs: number }>()
+  /** Workload -> slot -> since when its owner is due under the present view. */
+  readonly #dueSince = new Map<string, Map<number, Due>>()
 
   constructor(components: NoClaimsComponents) {
     this.#c = components
@@ -34,18 +40,18 @@ export class NoClaims {
   ): number {
     const { self, config, view, placing } = this.#c
     const { uid } = workload
+    const { viewHash } = placing
     this.#withdraw(workload, publish)
+    const before = this.#dueSince.get(uid)
+    const due = new Map<number, Due>()
     let dueMs = Number.POSITIVE_INFINITY
     for (const [slot, node] of targets) {
-      const key = `${uid}/${slot}/${node}`
-      const agrees = view.views.get(node)?.viewHash === placing.viewHash
-      if (node === self || !agrees || view.claim(uid, slot, node) !== undefined) {
-        this.#dueSince.delete(key)
-        continue
-      }
-      const known = this.#dueSince.get(key)
-      const sinceMs = known?.viewHash === placing.viewHash ? known.sinceMs : nowMs
-      this.#dueSince.set(key, { viewHash: placing.viewHash, sinceMs })
+      if (node === self || view.claim(uid, slot, node) !== undefined) continue
+      if (view.views.get(node)?.viewHash !== viewHash) continue
+      const known = before?.get(slot)
+      const goesOn = known?.node === node && known.viewHash === viewHash
+      const sinceMs = goesOn ? known.sinceMs : nowMs
+      due.set(slot, { node, viewHash, sinceMs })
       const leftMs = sinceMs + config.claimTimeoutMs - nowMs
       if (leftMs > 0) {
         dueMs = Math.min(dueMs, leftMs)
@@ -53,17 +59,17 @@ export class NoClaims {
       }
       if (this.#next(workload, node) !== self) continue
       const boot = view.members.get(node)?.boot ?? ''
-      publish(`noclaim/${uid}/${slot}`, { node, boot, viewHash: placing.viewHash })
-      this.#dueSince.delete(key)
+      publish(`noclaim/${uid}/${slot}`, { node, boot, viewHash })
+      due.delete(slot)
     }
+    if (due.size > 0) this.#dueSince.set(uid, due)
+    else this.#dueSince.delete(uid)
     return dueMs
   }
 
   /** The workload is gone. */
   forget(uid: string, publish: Publish): void {
-    for (const key of this.#dueSince.keys()) {
-      if (key.startsWith(`${uid}/`)) this.#dueSince.delete(key)
-    }
+    this.#dueSince.delete(uid)
     for (const record of this.#c.view.noClaims(uid)) {
       if (record.writer === this.#c.self) publish(`noclaim/${uid}/${record.slot}`, null)
     }

@@ -4,9 +4,10 @@
  */
 import { WORKLOADS_MAX, type WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Prepared, PreparedWrite, Refusal, Submission, SubmittedChange } from './api.ts'
+import type { Claim } from './claim-book.ts'
 import { canonical, generationOf, hashText, templateHash } from './generation.ts'
 import type { WorkloadRecord } from './records.ts'
-import type { Claim, View, WorkloadView } from './view.ts'
+import type { View, WorkloadView } from './view.ts'
 
 class Draft {
   readonly changes: SubmittedChange[] = []

@@ -7,6 +7,7 @@
 import type { Member } from '../../gossip/core/membership/api.ts'
 import type { NodeId } from '../../gossip/core/types.ts'
 import { hasLocalData, type WorkloadSpec } from '../../src/spec/workload.ts'
+import { type Claim, ClaimBook } from './claim-book.ts'
 import { generationOf } from './generation.ts'
 import * as records from './records.ts'
 
@@ -21,13 +22,6 @@ export interface WorkloadView {
   /** Its slots stay where they ran (`protocols.md` 4, Data). */
   readonly sticky: boolean
   readonly conflicts: number
-}
-
-/** One claim as the view knows it. */
-export interface Claim {
-  readonly node: NodeId
-  readonly slot: number
-  readonly record: records.AllocationRecord
 }
 
 /** What a shared register reads as, decoded. */
@@ -85,7 +79,7 @@ export class View {
   invalidCount = 0
   readonly #readSpec: (value: unknown) => WorkloadSpec | undefined
   readonly #uidOfKey = new Map<string, string>()
-  readonly #claims = new Map<string, Map<string, Claim>>()
+  readonly #claims = new ClaimBook()
   readonly #failed = new Map<string, Map<NodeId, records.FailedRecord>>()
   readonly #noClaims = new Map<string, Map<string, NoClaim>>()
   readonly #duels = new Map<string, Map<string, records.DuelRecord>>()
@@ -143,18 +137,23 @@ export class View {
     return leftMs
   }
 
-  /** All claims of a workload, by slot and node, also of dead nodes. */
+  /** All claims of a workload, by slot, then node, also of dead nodes. */
   claims(uid: string): readonly Claim[] {
-    return [...(this.#claims.get(uid)?.values() ?? [])]
+    return this.#claims.of(uid)
+  }
+
+  /** Those of one slot. */
+  claimsAt(uid: string, slot: number): readonly Claim[] {
+    return this.#claims.at(uid, slot)
   }
 
   claim(uid: string, slot: number, node: NodeId): records.AllocationRecord | undefined {
-    return this.#claims.get(uid)?.get(`${slot}/${node}`)?.record
+    return this.#claims.get(uid, slot, node)
   }
 
   /** Every uid that has a claim anywhere, known workload or not. */
   claimed(): Iterable<string> {
-    return this.#claims.keys()
+    return this.#claims.uids()
   }
 
   failed(uid: string): ReadonlyMap<NodeId, records.FailedRecord> {
@@ -259,12 +258,10 @@ export class View {
   }
 
   #setClaim(node: NodeId, uid: string, slot: number, value: unknown): void {
-    const claims = this.#inner(this.#claims, uid)
-    if (value === null) claims.delete(`${slot}/${node}`)
-    else if (Number.isSafeInteger(slot) && slot >= 0 && records.isAllocationRecord(value))
-      claims.set(`${slot}/${node}`, { node, slot, record: value })
-    else this.invalidCount += 1
-    if (claims.size === 0) this.#claims.delete(uid)
+    if (value === null) this.#claims.delete(uid, slot, node)
+    else if (Number.isSafeInteger(slot) && slot >= 0 && records.isAllocationRecord(value)) {
+      this.#claims.set(uid, { node, slot, record: value })
+    } else this.invalidCount += 1
     this.#workloadChanged(uid)
   }
 
@@ -307,14 +304,7 @@ export class View {
 
   /** A node came or went: what its claims and failure records stand for changes too. */
   #claimsChanged(node: NodeId): void {
-    for (const [uid, claims] of this.#claims) {
-      for (const claim of claims.values()) {
-        if (claim.node === node) {
-          this.#workloadChanged(uid)
-          break
-        }
-      }
-    }
+    for (const uid of this.#claims.uidsOf(node)) this.#workloadChanged(uid)
     for (const [uid, records] of this.#noClaims) {
       for (const record of records.values()) {
         if (record.node === node || record.writer === node) this.#workloadChanged(uid)

@@ -23,12 +23,9 @@ export function isWanted(view: View, self: NodeId, action: Action): boolean {
 
 function isElsewhere(view: View, self: NodeId, { mark: { uid, slot } }: Action): boolean {
   return view
-    .claims(uid)
+    .claimsAt(uid, slot)
     .some(
-      ({ node, record, ...at }) =>
-        at.slot === slot &&
-        node !== self &&
-        record.data.length > 0 &&
-        !view.abandoned(uid, slot, record.claim)
+      ({ node, record }) =>
+        node !== self && record.data.length > 0 && !view.abandoned(uid, slot, record.claim)
     )
 }

@@ -1,6 +1,7 @@
 /** `shoal ps`: every claimed slot, and every slot that nobody holds with the reason. */
 import type { AllocationState, AllocationView, HealthState } from '../../src/api/types.ts'
-import type { Claim, WorkloadView } from '../agent/view.ts'
+import type { Claim } from '../agent/claim-book.ts'
+import type { WorkloadView } from '../agent/view.ts'
 import { nodeName, type ReportContext } from './context.ts'
 import { pendingText } from './reasons.ts'
 

@@ -53,7 +53,7 @@ export class Side {
       workload: this.view.workloads.get('u0'),
       removed: this.removed,
       targets: this.targets,
-      rank: this.rank,
+      rank: () => this.rank,
       memory: this.memory,
       instance: slot => this.instances.get(slot),
       fits: () => this.fits,

@@ -52,4 +52,14 @@ test('a runtime that is listed later is told once', () => {
   equal(gate.observe(['docker', 'process']), [])
 })
 
+test('after a look at thousands of claims the next one waits, at a handful at once', () => {
+  const gate = open()
+  gate.evaluated(1_000, 8)
+  equal(gate.wakeAtMs(1_000), 1_005)
+  gate.evaluated(2_000, 4_000)
+  equal(gate.wakeAtMs(2_001), 2_080)
+  equal(gate.notBefore(2_001), 2_080)
+  equal(gate.wakeAtMs(2_100), 2_105)
+})
+
 test.run()

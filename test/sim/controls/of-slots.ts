@@ -77,8 +77,8 @@ export const OF_SLOTS: readonly Control[] = [
     edits: [
       {
         file: 'node/agent/mapping.ts',
-        find: 'if (workload.sticky) return record.ran',
-        replace: 'if (workload.sticky) return record.ran && view.living(node)'
+        find: 'if (workload.sticky) return true',
+        replace: 'if (workload.sticky) return view.living(node)'
       },
       {
         file: 'node/agent/wanted.ts',
@@ -214,8 +214,8 @@ export const OF_SLOTS: readonly Control[] = [
     edits: [
       {
         file: 'node/agent/mapping.ts',
-        find: "if (workload.record.spec.rebalance === 'failover') return record.ran",
-        replace: ''
+        find: "if (sticky || spec.rebalance === 'failover')",
+        replace: 'if (sticky)'
       }
     ]
   }
