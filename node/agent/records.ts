@@ -10,6 +10,7 @@ import type { RuntimeName, WorkloadSpec } from '../../src/spec/workload.ts'
 export const NAME_LENGTH_MAX = 256
 const REASON_LENGTH_MAX = 1_024
 const LABELS_MAX = 128
+const RUNTIMES_MAX = 16
 const RIVALS_MAX = 64
 const DATA_MAX = 256
 
@@ -22,7 +23,8 @@ export interface NodeInfo {
   readonly memoryMiB: number
   readonly os: string
   readonly arch: string
-  readonly runtimes: readonly RuntimeName[]
+  /** Of a later version, names that we do not know too. */
+  readonly runtimes: readonly string[]
   readonly draining: boolean
   readonly version: string
 }
@@ -142,7 +144,7 @@ export function isNodeInfo(value: unknown): value is NodeInfo {
     count(value['memoryMiB']) &&
     name(value['os']) &&
     name(value['arch']) &&
-    list(3, runtime)(value['runtimes']) &&
+    list(RUNTIMES_MAX, name)(value['runtimes']) &&
     flag(value['draining']) &&
     name(value['version'])
   )

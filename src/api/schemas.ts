@@ -37,7 +37,7 @@ export const nodeSchema = z
     zone: z.string(),
     capacity: z.object({ cpuMillis: z.int(), memoryMiB: z.int() }),
     platform: z.object({ os: z.string(), arch: z.string() }),
-    runtimes: z.array(runtime),
+    runtimes: z.array(z.string()),
     daemonGone: z.boolean(),
     directPath: z.boolean(),
     since: time,
@@ -177,7 +177,7 @@ export const readySchema = z
     id: z.string(),
     mesh: z.string(),
     addresses: z.array(z.string()),
-    runtimes: z.array(runtime),
+    runtimes: z.array(z.string()),
     version: z.string(),
     pid: z.int(),
     dataDir: z.string()

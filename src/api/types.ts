@@ -31,7 +31,7 @@ export interface NodeView {
   readonly zone: string
   readonly capacity: { readonly cpuMillis: number; readonly memoryMiB: number }
   readonly platform: { readonly os: string; readonly arch: string }
-  readonly runtimes: readonly RuntimeName[]
+  readonly runtimes: readonly string[]
   /** Its host answers, its daemon does not: its workloads may still run. */
   readonly daemonGone: boolean
   /** False: alive by another member's word, no direct path from the answering node. */
@@ -218,7 +218,7 @@ export interface ReadyView {
   readonly mesh: string
   /** Multiaddrs with `/p2p/`, best first. */
   readonly addresses: readonly string[]
-  readonly runtimes: readonly RuntimeName[]
+  readonly runtimes: readonly string[]
   readonly version: string
   readonly pid: number
   readonly dataDir: string

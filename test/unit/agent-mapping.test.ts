@@ -21,6 +21,14 @@ test('a member without an info record takes no part yet', () => {
   equal(nodeInput(view, 'b'), undefined)
 })
 
+test('a runtime of a later version is one more attribute, and costs the node nothing', () => {
+  const view = viewOf(['a'])
+  view.setOwn('a', 'info', { ...info('a'), runtimes: ['memory', 'microvm'] })
+  equal(nodeInput(view, 'a')?.attributes['runtime.microvm'], 'true')
+  equal(nodeInput(view, 'a')?.attributes['runtime.memory'], 'true')
+  equal(view.invalidCount, 0)
+})
+
 test('a draining node keeps what is pinned and gets nothing new; a tenth of memory stays free', () => {
   const view = viewOf(['a'])
   view.setOwn('a', 'info', info('a', { draining: true, memoryMiB: 1_000 }))

@@ -317,7 +317,7 @@ function simInfo(host: SimHost): NodeInfo {
     memoryMiB: 8_192,
     os: 'linux',
     arch: 'amd64',
-    runtimes: ['memory'],
+    runtimes: host.version === 'next' ? ['memory', LATER] : ['memory'],
     draining: false,
     version: host.version,
     ...(host.version === 'next' ? { [LATER]: [1, 2] } : {})
