@@ -1,8 +1,12 @@
-import { equal, is, ok } from 'uvu/assert'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { equal, is, match, ok } from 'uvu/assert'
 import { suite } from '../helpers/suite.ts'
 import { minimise } from './fuzz/minimise.ts'
 import { ALL_FAULTS, drawOptions } from './fuzz/options.ts'
 import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
+import { Tally } from './fuzz/tally.ts'
 
 const test = suite('simulated faults', { timeoutMs: 300_000 })
 /** Of the seeds that every change runs through; `npm run sim` runs any others. */
@@ -49,6 +53,27 @@ test('a plan that breaks a promise is cut down to the actions that do', async ()
   })
   equal(small.options.plan, culprits)
   ok(small.runs < options.plan.length, `${small.runs} runs`)
+})
+
+test('ranges that ran in parts come to one sum: each seed of this product once', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'shoal-tally-')), 'tally')
+  const part = { faults: [['F1', 3]], figures: [['ready', 7]], realMs: 1_000, asked: '{}' } as const
+  const line = { ...part, product: 'p', simulatedMs: 3_600_000, crashes: 2, requests: 5 }
+  const broken = { ...line, seed: 2, violation: 'S1: lost' }
+  const lines = [
+    { ...line, seed: 1 },
+    broken,
+    broken,
+    { ...line, seed: 1, asked: '{"minutes":2}' },
+    { ...line, seed: 3, product: 'q' }
+  ].map(one => JSON.stringify(one))
+  writeFileSync(path, `${lines.join('\n')}\n${lines[0]?.slice(0, 20)}`)
+  const tally = new Tally()
+  equal(tally.read(path, 'p'), ['seed 2 ({}): VIOLATION S1: lost'])
+  match(tally.summary(), /^3 runs, 3\.0 cluster-hours, 9 faults \(F1:9\), 6 crashes, 15 requests/)
+  match(tally.summary(), / 3600 x real time, 1 violations$/)
+  is(tally.bars(), 'ready: n 3, 7/7/7\n')
+  rmSync(dirname(path), { recursive: true })
 })
 
 test.run()

@@ -1,12 +1,15 @@
 /**
- * The fuzzer: `npm run sim -- [--seed N] [--runs N] [--nodes N] [--minutes N] [--log short|long]
- * [--minimise]`. One seed replays to the same trace hash; many are summed up in the last line. Exit
- * code 1 on a violation.
+ * The fuzzer: `npm run sim -- [--seed N] [--runs N] [--nodes N] [--minutes N] [--sparse N]
+ * [--log short|long] [--minimise] [--tally FILE]`. One seed replays to the same trace hash; many
+ * are summed up in the last line. `--sparse N`: faults and requests N times as rare. `--tally`
+ * leaves a line a seed in a file, `npm run sim -- --sum FILE` sums up those that are of this
+ * product. Exit code 1 on a violation.
  */
 import { parseArgs } from 'node:util'
 import { minimise, planText } from './fuzz/minimise.ts'
 import { drawOptions, type SeedOptions } from './fuzz/options.ts'
 import { runSeed, type SeedResult } from './fuzz/run-seed.ts'
+import { append, entryOf, productHash, Tally } from './fuzz/tally.ts'
 
 const { values } = parseArgs({
   options: {
@@ -14,33 +17,29 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     nodes: { type: 'string' },
     minutes: { type: 'string' },
+    sparse: { type: 'string' },
     log: { type: 'string', default: 'none' },
-    minimise: { type: 'boolean', default: false }
+    minimise: { type: 'boolean', default: false },
+    tally: { type: 'string' },
+    sum: { type: 'string' }
   }
 })
 
 const number = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number(text)
 
-const startedMs = performance.now()
-const total = { runs: 0, simulatedMs: 0, crashes: 0, asked: 0, violations: 0 }
-const faults = new Map<string, number>()
-const figures = new Map<string, number[]>()
+const wishes = {
+  nodes: number(values.nodes),
+  minutes: number(values.minutes),
+  sparse: number(values.sparse)
+}
+const tally = new Tally()
 
-function note(result: SeedResult): void {
-  total.runs += 1
-  total.simulatedMs += result.simulatedMs
-  total.crashes += result.crashes
-  total.asked += result.asked
-  for (const [id, count] of result.faults) faults.set(id, (faults.get(id) ?? 0) + count)
-  for (const [what, value] of result.figures) {
-    figures.set(what, [...(figures.get(what) ?? []), value])
-  }
+function show(result: SeedResult): void {
   if (values.log !== 'none') process.stdout.write(`${result.lines.join('\n')}\n`)
   if (values.log === 'long') process.stdout.write(`${result.beliefs().join('\n')}\n`)
   const { seed, traceHash, violation, convergedMs } = result
   if (violation !== undefined) {
-    total.violations += 1
     process.stdout.write(`seed ${seed}: VIOLATION ${violation.message}\n`)
   } else if (Number(values.runs) === 1) {
     process.stdout.write(`seed ${seed}: converged after ${convergedMs} ms, trace ${traceHash}\n`)
@@ -49,7 +48,6 @@ function note(result: SeedResult): void {
 
 /** The options of one seed, or as little of them as still breaks the same. */
 async function optionsOf(seed: number): Promise<SeedOptions> {
-  const wishes = { nodes: number(values.nodes), minutes: number(values.minutes) }
   const options = drawOptions(seed, wishes)
   if (!values.minimise) return options
   const smallest = await minimise(options)
@@ -61,33 +59,21 @@ async function optionsOf(seed: number): Promise<SeedOptions> {
   return smallest.options
 }
 
-/** What drills measured: n, min/median/max over the seeds that had this one. */
-function bars(): string {
-  const lines = [...figures]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([what, values]) => {
-      const sorted = values.sort((a, b) => a - b)
-      const [least, median, most] = [0, sorted.length >> 1, sorted.length - 1].map(at => sorted[at])
-      return `${what}: n ${sorted.length}, ${least}/${median}/${most}\n`
-    })
-  return lines.join('')
+async function runAll(): Promise<void> {
+  const first = Number(values.seed)
+  const product = values.tally === undefined ? '' : productHash()
+  const asked = JSON.stringify(wishes)
+  for (let seed = first; seed < first + Number(values.runs); seed += 1) {
+    const startedMs = performance.now()
+    const result = await runSeed(await optionsOf(seed))
+    const entry = entryOf(result, { product, asked, realMs: performance.now() - startedMs })
+    tally.add(entry)
+    if (values.tally !== undefined) append(values.tally, entry)
+    show(result)
+  }
 }
 
-function summary(): string {
-  const hours = total.simulatedMs / 3_600_000
-  const speed = total.simulatedMs / (performance.now() - startedMs)
-  const kinds = [...faults].sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1)))
-  const sum = kinds.reduce((count, [, more]) => count + more, 0)
-  return (
-    `${total.runs} runs, ${hours.toFixed(1)} cluster-hours, ${sum} faults ` +
-    `(${kinds.map(([id, count]) => `${id}:${count}`).join(' ')}), ${total.crashes} crashes, ` +
-    `${total.asked} requests, ${Math.round(speed)} x real time, ${total.violations} violations`
-  )
-}
-
-const first = Number(values.seed)
-for (let seed = first; seed < first + Number(values.runs); seed += 1) {
-  note(await runSeed(await optionsOf(seed)))
-}
-process.stdout.write(`${bars()}${summary()}\n`)
-process.exit(total.violations > 0 ? 1 : 0)
+if (values.sum === undefined) await runAll()
+else for (const said of tally.read(values.sum, productHash())) process.stdout.write(`${said}\n`)
+process.stdout.write(`${tally.bars()}${tally.summary()}\n`)
+process.exit(tally.violations > 0 ? 1 : 0)

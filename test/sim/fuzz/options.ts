@@ -46,6 +46,8 @@ export type Planned =
 export interface Wishes {
   readonly nodes?: number | undefined
   readonly minutes?: number | undefined
+  /** Faults and requests so many times as rare. */
+  readonly sparse?: number | undefined
 }
 
 const SIZES = [1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 9] as const
@@ -57,8 +59,9 @@ export function drawOptions(seed: number, wishes: Wishes = {}): SeedOptions {
   // Sizes cost time: few seeds have what needs them.
   const enabled = ALL_FAULTS.filter(fault => random.int(fault.needsBytes ? 8 : 2) === 0)
   const safetyMs = (wishes.minutes ?? DEFAULT_MINUTES) * 60_000
-  const gapMs = 2_000 * 2 ** random.int(5)
-  const askGapMs = 4_000 * 2 ** random.int(5)
+  const sparse = wishes.sparse ?? 1
+  const gapMs = 2_000 * 2 ** random.int(5) * sparse
+  const askGapMs = 4_000 * 2 ** random.int(5) * sparse
   return {
     ...{ seed, nodes, safetyMs },
     zones: random.int(3) === 0 ? 2 : 1,
