@@ -93,6 +93,27 @@ test('asked again, a write does not count the disk of an author that is gone', (
   equal([ack?.disks, ack?.wanted, ack?.final], [1, 2, true])
 })
 
+test('a removal that is asked for again is acknowledged with its own disks, not with those of what took the name', () => {
+  const world = new ReplicationWorld(1, 2)
+  world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1' })
+  ok(world.converge(3_000))
+  world.stop('n1')
+  world.run(3_000)
+  const removal = { uid: UID('a'), remove: true, operation: 'gone', waitMs: 500 }
+  world.write('n0', 'workload/p/web', removal)
+  world.run(1_000)
+  world.write('n0', 'workload/p/web', { uid: UID('b'), text: 'v2', waitMs: 500 })
+  world.run(1_000)
+  world.start('n1')
+  world.write('n0', 'workload/p/web', { ...removal, waitMs: 5_000 })
+  const isSafe = (): boolean =>
+    world.events('n0', 'ack').some(({ operation, disks }) => operation === 'gone' && disks === 2)
+  for (let ms = 0; ms < 5_000 && !isSafe(); ms += 1) world.run(1)
+  ok(isSafe())
+  const other = world.hosts.find(({ id }) => id === 'n1')
+  ok(other?.synced.has(`removed/${UID('a')}`), 'the other disk holds the removal')
+})
+
 test('an operation has its effect once: again here, after a restart, and elsewhere', () => {
   const world = new ReplicationWorld(1, 3)
   const first = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1', operation: 'one' })

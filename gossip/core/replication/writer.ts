@@ -116,8 +116,10 @@ export class Writer {
       this.#refuse(command, 'body', out)
       return true
     }
-    const uid = isFirst ? command.uid : (known?.uid ?? '')
-    const write = found?.write ?? siblings[0]?.write ?? shared.evidence(uid)
+    // What came after it in its life has seen it. Another life that took the name has not.
+    const isOver = known?.uid !== undefined && shared.removed(known.uid)
+    const heir = isOver ? shared.evidence(known.uid) : siblings[0]?.write
+    const write = found?.write ?? heir
     if (write !== undefined) {
       this.#c.state.persistAgain(write, out)
       this.#await(command, { dot, write, author: write.body.dot.node }, nowMs, out)

@@ -46,7 +46,8 @@ async function takenOver(
   before: ReadonlyMap<string, number>,
   sinceMs: number
 ): Promise<void> {
-  if (!stage.engineWasWell) return
+  // Those outside the core vanished too, up to a minute ago: with them it may be most (L8).
+  if (!stage.engineWasWell || rest.some(isBraking)) return
   const limit = { check: 'L3', what: 'failover', limitMs: FAILOVER_MS, sinceMs }
   await stage.within(limit, () => {
     const now = stage.counts(rest)
