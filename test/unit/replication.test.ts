@@ -114,6 +114,19 @@ test('a removal that is asked for again is acknowledged with its own disks, not 
   ok(other?.synced.has(`removed/${UID('a')}`), 'the other disk holds the removal')
 })
 
+test('asked again, a write counts its author only once that has answered', () => {
+  const world = new ReplicationWorld(1, 2)
+  const operation = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1' })
+  ok(world.converge(3_000))
+  world.stop('n0', 'wipe')
+  world.start('n0', true)
+  world.write('n1', 'workload/p/web', { uid: UID('a'), text: 'v1', operation, waitMs: 5_000 })
+  const disks = (): number[] => world.events('n1', 'ack').map(ack => ack.disks)
+  equal(disks(), [1])
+  world.run(5_000)
+  equal(disks(), [1, 2])
+})
+
 test('an operation has its effect once: again here, after a restart, and elsewhere', () => {
   const world = new ReplicationWorld(1, 3)
   const first = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1', operation: 'one' })

@@ -86,7 +86,7 @@ export class Writer {
     if (write.bytes.byteLength > limits.RECORD_BYTES_MAX) return refuse('limit')
     if (this.#c.state.takeShared(write, out) !== 'applied') return refuse('limit')
     out.publish(write)
-    this.#await(command, { dot: body.dot, write, author: body.dot.node }, nowMs, out)
+    this.#await(command, { dot: body.dot, write }, nowMs, out)
   }
 
   #fault(command: FirstCommand): Refused['reason'] | undefined {
@@ -122,7 +122,7 @@ export class Writer {
     const write = found?.write ?? heir
     if (write !== undefined) {
       this.#c.state.persistAgain(write, out)
-      this.#await(command, { dot, write, author: write.body.dot.node }, nowMs, out)
+      this.#await(command, { dot, write }, nowMs, out)
       return true
     }
     // Its life has ended since, and everybody knows: there is nothing left to make durable.
@@ -163,15 +163,12 @@ export class Writer {
 
   #await(
     command: WriteCommand,
-    found: { readonly dot: Dot; readonly write: SharedWrite; readonly author: NodeId },
+    found: { readonly dot: Dot; readonly write: SharedWrite },
     nowMs: number,
     out: Outbox
   ): void {
-    const { owners } = this.#c.state
+    // Of others nothing is presumed, of its author neither: a disk may have been lost since.
     const disks = new Set([this.#c.sealer.self])
-    // A write leaves its author only when its disk has it; one that is gone may have lost that.
-    const { author } = found
-    if (owners.rostered.has(author) && this.#c.alive().includes(author)) disks.add(author)
     this.#token += 1
     const waitMs = Math.min(Math.max(0, command.waitMs), limits.WAIT_MS_MAX)
     const pending: Pending = {
