@@ -24,6 +24,8 @@ export class Owners {
   /** Over the sums of all owners: asked for with each digest. */
   readonly #sum = new HashSum()
   #records = 0
+  /** Until an owner comes or goes: a summary needs the order, one of a thousand is asked for often. */
+  #sorted: readonly OwnerEntry[] | undefined
 
   constructor(self: NodeId) {
     this.#rostered = new Set([self])
@@ -47,7 +49,8 @@ export class Owners {
 
   /** Owners that have records, sorted by id. */
   sorted(): readonly OwnerEntry[] {
-    return [...this.#entries.values()].sort((a, b) => compareText(a.node, b.node))
+    this.#sorted ??= [...this.#entries.values()].sort((a, b) => compareText(a.node, b.node))
+    return this.#sorted
   }
 
   nodes(): readonly NodeId[] {
@@ -67,6 +70,7 @@ export class Owners {
       entry = { node, hash: hashText(node), records: new OwnerRecords() }
       this.#entries.set(node, entry)
       this.#byHash.set(entry.hash, entry)
+      this.#sorted = undefined
       this.#sum.add(entry.records.sum.value())
     }
     const { records } = entry
@@ -105,6 +109,7 @@ export class Owners {
     if (entry === undefined) return []
     this.#entries.delete(node)
     this.#byHash.delete(entry.hash)
+    this.#sorted = undefined
     this.#sum.remove(entry.records.sum.value())
     this.#records -= entry.records.size
     const { values } = entry.records
