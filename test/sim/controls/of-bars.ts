@@ -33,7 +33,7 @@ export const OF_BARS: readonly Control[] = [
   {
     name: 'a slot of a dead node is left alone for long',
     caughtBy: ['L3'],
-    seed: 31,
+    seed: 68,
     minutes: 1,
     nodes: 3,
     edits: [
