@@ -18,6 +18,7 @@ import { linuxProc, type Proc } from './process/proc.ts'
 import { Record, type RecordState, writeWhole } from './process/record.ts'
 import { LOG_BYTES_MAX, LOG_FILES_MAX, SHIM, SHIM_FILE } from './process/shim.ts'
 import { stopRecord } from './process/stop.ts'
+import { Vigil } from './process/vigil.ts'
 import { ownVolumes } from './process/volume.ts'
 import {
   type HealthState,
@@ -75,6 +76,7 @@ export class ProcessRuntime implements Runtime {
   readonly #lock = new KeyedLock()
   readonly #health: HealthMonitors
   readonly #listeners = new Set<() => void>()
+  readonly #vigil = new Vigil()
   #proc: Proc | undefined
   #why = 'not opened yet'
 
@@ -133,6 +135,7 @@ export class ProcessRuntime implements Runtime {
   async list(_signal: AbortSignal): Promise<readonly Instance[]> {
     const proc = this.#kernel()
     const records = (await Record.readAll(this.#root)).filter(record => record.isOf(this.#owner))
+    this.#vigil.keep(new Set(records.map(({ id }) => id)))
     return Promise.all(records.map(async record => this.#instance(proc, record)))
   }
 
@@ -147,7 +150,11 @@ export class ProcessRuntime implements Runtime {
     }
     const { mark } = record.file
     const instance = { id: record.id, runtime: this.name, mark, ...seen } as const
-    if (seen.state === 'running') return { ...instance, health: this.#track(record, state, seen) }
+    if (seen.state === 'running') {
+      this.#vigil.watch(proc, record.id, [state.workload, state.shim])
+      return { ...instance, health: this.#track(record, state, seen) }
+    }
+    this.#vigil.end(record.id)
     this.#health.untrack(record.id)
     return { ...instance, health: 'none' }
   }
@@ -183,10 +190,9 @@ export class ProcessRuntime implements Runtime {
   async watch(changed: () => void, signal: AbortSignal): Promise<void> {
     this.#listeners.add(changed)
     let bell: ReturnType<typeof watchFile> | undefined
-    let before: string | undefined
+    let first = true
     try {
       while (!signal.aborted) {
-        let pollMs = WATCH_POLL_MS
         try {
           if (bell === undefined) {
             bell = watchFile(this.#bell, { persistent: false }, changed)
@@ -195,25 +201,18 @@ export class ProcessRuntime implements Runtime {
               bell = undefined
             })
           }
-          const now = await this.#summary(signal)
-          if (now !== before) changed()
-          before = now
-          if (now === '') pollMs = WATCH_IDLE_MS
+          if (first || this.#vigil.isBroken(this.#kernel())) changed()
+          first = false
         } catch {
           // Whoever lists next is told why.
           changed()
         }
-        await pause(pollMs, signal)
+        await pause(this.#vigil.size === 0 ? WATCH_IDLE_MS : WATCH_POLL_MS, signal)
       }
     } finally {
       bell?.close()
       this.#listeners.delete(changed)
     }
-  }
-
-  async #summary(signal: AbortSignal): Promise<string> {
-    const instances = await this.list(signal)
-    return instances.map(({ id, state, health }) => `${id} ${state} ${health}`).join('\n')
   }
 
   start(spec: WorkloadSpec, mark: InstanceMark, signal: AbortSignal): Promise<Instance> {

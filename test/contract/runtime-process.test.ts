@@ -159,11 +159,37 @@ test('a shim that is killed leaves the process running and known', async context
   const { runtime, record } = await open(context)
   const { id } = await runtime.start(spec('exec sleep 600'), newMark(), signal)
   const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
+  // Until it has become its program, a workload gives up with its shim.
+  const pid = readFileSync(record(id, 'workload.1'), 'utf8').split(' ')[0]
+  await until(signal, () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
   process.kill(shim.pid, 'SIGKILL')
   await until(signal, () => !isAlive(linuxProc(), shim))
   is((await runtime.list(signal))[0]?.state, 'running')
   await runtime.stop(id, STOP, signal)
   equal(await runtime.list(signal), [])
+})
+
+test('the end of a process is noticed though its shim was killed and rings no bell', async context => {
+  const { signal } = context
+  const { runtime, record } = await open(context)
+  const { id } = await runtime.start(spec('exec sleep 600'), newMark(), signal)
+  const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
+  const pid = Number(readFileSync(record(id, 'workload.1'), 'utf8').split(' ')[0])
+  await until(signal, () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
+  await runtime.list(signal)
+  const end = new AbortController()
+  let changes = 0
+  const watching = runtime.watch(() => (changes += 1), end.signal)
+  await until(signal, () => changes > 0)
+  process.kill(shim.pid, 'SIGKILL')
+  await until(signal, () => !isAlive(linuxProc(), shim))
+  await runtime.list(signal)
+  const before = changes
+  process.kill(pid, 'SIGKILL')
+  await until(signal, () => changes > before)
+  is((await runtime.list(signal))[0]?.state, 'exited')
+  end.abort()
+  await watching
 })
 
 test('a daemon that dies before it says go has started nothing', async context => {
