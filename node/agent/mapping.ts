@@ -199,9 +199,20 @@ export function itemInput(view: MappingView, item: string): PlacementItem | unde
   }
 }
 
-/** Claims that keep their slot number: of living nodes, standing, not beaten, not handed over. */
+/**
+ * Claims that keep their slot number: of living nodes, standing, not beaten, not handed over. One
+ * that has started nothing yet gives way to a copy that runs, unless that is to leave its node: a
+ * number that moves would move the copy.
+ */
 export function slotClaims(view: MappingView, uid: string): readonly SlotClaim[] {
-  return standingClaims(view, uid).map(claim => ({ slot: claim.slot, node: claim.node }))
+  const standing = standingClaims(view, uid)
+  const running = new Set<number>()
+  for (const { slot, node, record } of standing) {
+    if (record.state !== 'claimed' && !isDraining(view, node)) running.add(slot)
+  }
+  return standing
+    .filter(({ slot, record }) => record.state !== 'claimed' || record.ran || !running.has(slot))
+    .map(claim => ({ slot: claim.slot, node: claim.node }))
 }
 
 const STANDING: ReadonlySet<string> = new Set(['claimed', 'starting', 'running', 'healthy'])

@@ -65,6 +65,22 @@ test('a slot with local data is a pin also when its node is dead, until it is ab
   equal(itemInput(view, 'u0')?.pins, [])
 })
 
+test('what is only claimed takes no number from a copy that runs, unless that is to leave', () => {
+  const view = viewOf(['a', 'b'], [spec({ replicas: 2 })])
+  view.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca', state: 'claimed', ran: false }))
+  view.setOwn('b', 'alloc/u0/0', allocation({ claim: 'cb', state: 'running' }))
+  view.setOwn('a', 'alloc/u0/1', allocation({ claim: 'cc', state: 'claimed', ran: false }))
+  equal(slotClaims(view, 'u0'), [
+    { slot: 0, node: 'b' },
+    { slot: 1, node: 'a' }
+  ])
+  view.setOwn('b', 'info', info('b', { draining: true }))
+  equal(slotClaims(view, 'u0')[0], { slot: 0, node: 'a' })
+  view.setOwn('a', 'alloc/u0/0', allocation({ claim: 'ca', state: 'claimed', ran: true }))
+  view.setOwn('b', 'info', info('b'))
+  equal(slotClaims(view, 'u0').length, 3)
+})
+
 test('a claim that never ran holds no data and pins nothing', () => {
   const view = viewOf(['a', 'b'], [spec({ volumes: [DATA_VOLUME] })])
   view.setOwn('b', 'alloc/u0/0', allocation({ state: 'claimed', ran: false }))
