@@ -22,6 +22,8 @@ interface SlotRun {
   instances: readonly Instance[]
   inflight: Action | undefined
   readonly backoff: Backoff
+  /** The template that the back-off is about: a new one begins anew. */
+  generation: string
   /** Which end of which run has been counted by back-off. */
   endedRun: string
   failure:
@@ -176,6 +178,10 @@ export class Slots {
     const nothing = { failed: undefined, recovered: false, dueMs: Number.POSITIVE_INFINITY }
     if (run.inflight !== undefined) return { ...nothing, action: undefined, record: undefined }
     if (input.record === undefined) return this.#unclaimed(run, input)
+    if (run.generation !== input.record.generation) {
+      if (run.generation !== '') run.backoff.reset()
+      run.generation = input.record.generation
+    }
     const followed = this.#follow(run, input, input.record)
     const record = followed.record ?? input.record
     if (followed.record === null || record.state === 'claimed' || record.state === 'failed') {
@@ -331,6 +337,7 @@ export class Slots {
         instances: [],
         inflight: undefined,
         backoff: new Backoff({ config: this.#config }),
+        generation: '',
         endedRun: '',
         failure: undefined,
         seenMs: 0,

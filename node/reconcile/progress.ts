@@ -14,6 +14,10 @@ export interface Progress {
 
 const SETTLED = { reason: '', elsewhere: false, dueMs: Number.POSITIVE_INFINITY } as const
 
+/** What ended before must run so many times as long to count as healthy without a check: a crash
+ * loop of some seconds looks well each time that it begins, and a roll would go on. */
+const AGAIN_TIMES = 10
+
 /**
  * State of an instance. `failures` counts its ends in a row, `healthyAfterMs` is how long one
  * without a check must run to count as healthy.
@@ -27,7 +31,7 @@ export function progress(
     case 'created':
       return { ...SETTLED, state: 'starting' }
     case 'running':
-      return running(instance, init.healthyAfterMs)
+      return running(instance, init.healthyAfterMs * (init.failures > 0 ? AGAIN_TIMES : 1))
     case 'exited':
       return exited(spec, instance, init.failures)
   }

@@ -72,7 +72,7 @@ test('ranges that ran in parts come to one sum: each seed of this product once',
   equal(tally.read(path, 'p'), ['seed 2 ({}): VIOLATION S1: lost'])
   match(tally.summary(), /^3 runs, 3\.0 cluster-hours, 9 faults \(F1:9\), 6 crashes, 15 requests/)
   match(tally.summary(), / 3600 x real time, 1 violations$/)
-  is(tally.bars(), 'ready: n 3, 7/7/7\n')
+  is(tally.bars(), 'ready: n 3, 7/7/7 ms\n')
   rmSync(dirname(path), { recursive: true })
 })
 

@@ -9,6 +9,12 @@ const view = viewOf(['a'], [spec()])
 const workload = view.workloads.get('u0')
 const generation = workload?.generation ?? ''
 
+const FAILED = { ok: false, failure: 'transient', message: 'engine down' } as const
+
+function fail(): never {
+  throw new Error('no action')
+}
+
 function step(slots: Slots, nowMs: number): StepResult {
   const record = allocation({ state: 'starting', generation })
   return slots.step({ uid: 'u0', slot: 0, nowMs, record, workload, removed: false, mesh: 'm' })
@@ -30,6 +36,23 @@ test('a start that failed for a while is tried again, later and later', () => {
     equal(step(slots, now).dueMs, waitMs)
     now += waitMs
   }
+})
+
+test('a new template starts at once, whatever back-off the one before had earned', () => {
+  const slots = new Slots({ config: CONFIG })
+  let now = 0
+  for (const waitMs of [1_000, 2_000, 4_000]) {
+    const { action } = step(slots, now)
+    if (action === undefined) throw new Error('no start')
+    slots.done(action, { ok: false, failure: 'transient', message: 'no such program' }, now)
+    now += waitMs
+  }
+  slots.done(step(slots, now).action ?? fail(), FAILED, now)
+  equal(step(slots, now).action, undefined)
+  const fixed = viewOf(['a'], [spec({ command: ['true'] })]).workloads.get('u0')
+  const record = allocation({ state: 'starting', generation: fixed?.generation ?? '' })
+  const input = { uid: 'u0', slot: 0, nowMs: now, record, removed: false, mesh: 'm' }
+  equal(slots.step({ ...input, workload: fixed }).action?.kind, 'start')
 })
 
 test('an engine that answers again is tried at once, whatever back-off says', () => {

@@ -95,6 +95,15 @@ test('without a check a copy is healthy after running for a second', () => {
   equal(progress(spec(), instance(m, { runningMs: 1_000 }), init).state, 'healthy')
 })
 
+test('what has ended before must run ten times as long: a crash loop is never well', () => {
+  const init = { failures: 1, healthyAfterMs: 1_000 }
+  equal(progress(spec(), instance(m, { runningMs: 9_000 }), init).state, 'running')
+  equal(progress(spec(), instance(m, { runningMs: 9_000 }), init).dueMs, 1_000)
+  equal(progress(spec(), instance(m, { runningMs: 10_000 }), init).state, 'healthy')
+  const checked = progress(spec(), instance(m, { runningMs: 10, health: 'healthy' }), init)
+  equal(checked.state, 'healthy')
+})
+
 test('a failing check asks for another node, a crash loop does not', () => {
   const init = { failures: 3, healthyAfterMs: 1_000 }
   const sick = progress(spec(), instance(m, { health: 'unhealthy' }), init)

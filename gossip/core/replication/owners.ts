@@ -24,7 +24,7 @@ export class Owners {
   /** Over the sums of all owners: asked for with each digest. */
   readonly #sum = new HashSum()
   #records = 0
-  /** Until an owner comes or goes: a summary needs the order, one of a thousand is asked for often. */
+  /** Until an owner comes or goes: each summary needs the order. */
   #sorted: readonly OwnerEntry[] | undefined
 
   constructor(self: NodeId) {

@@ -22,6 +22,9 @@ interface Entry {
   readonly violation?: string | undefined
 }
 
+/** Figures that are no times. */
+const COUNTS = ['view changes', 'braked starts']
+
 /** Eight hex digits that change with the code that is simulated. */
 export function productHash(): string {
   const hash = createHash('sha256')
@@ -52,6 +55,10 @@ export function append(path: string, entry: Entry): void {
   appendFileSync(path, `${JSON.stringify(entry)}\n`)
 }
 
+function unitOf(what: string): string {
+  return COUNTS.some(count => what.startsWith(count)) ? '' : ' ms'
+}
+
 export class Tally {
   readonly #seeds = new Set<string>()
   readonly #faults = new Map<string, number>()
@@ -61,6 +68,10 @@ export class Tally {
   #crashes = 0
   #requests = 0
   #violations = 0
+
+  get seeds(): number {
+    return this.#seeds.size
+  }
 
   get violations(): number {
     return this.#violations
@@ -108,7 +119,7 @@ export class Tally {
       .map(([what, values]) => {
         const sorted = values.sort((a, b) => a - b)
         const at = [0, sorted.length >> 1, sorted.length - 1].map(index => sorted[index])
-        return `${what}: n ${sorted.length}, ${at.join('/')}\n`
+        return `${what}: n ${sorted.length}, ${at.join('/')}${unitOf(what)}\n`
       })
     return lines.join('')
   }
