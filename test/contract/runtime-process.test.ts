@@ -4,67 +4,28 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { equal, is, match, ok } from 'uvu/assert'
-import { isAlive, linuxProc } from '../../node/runtime/process/proc.ts'
+import { linuxProc } from '../../node/runtime/process/proc.ts'
 import type { ShimFile } from '../../node/runtime/process/record.ts'
-import { ProcessRuntime } from '../../node/runtime/process.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import {
   collect,
-  endProcesses,
   newMark,
-  newSpec,
   OWNER,
   rejection,
   temporary,
   until,
   untilInstance
 } from '../helpers/runtime.ts'
+import { lines, open, STOP, STORED, spec } from '../helpers/runtime-process.ts'
 import { suite, type TestContext } from '../helpers/suite.ts'
 
 const test = suite('process runtime', { requires: ['linux'], timeoutMs: 40_000 })
 
-const STORED = { follow: false, tail: undefined, sinceMs: undefined }
-const STOP = { graceMs: 1_000, signal: 'SIGTERM' }
 const CHILD = fileURLToPath(new URL('../helpers/runtime-daemon.ts', import.meta.url))
-
-interface Opened {
-  readonly runtime: ProcessRuntime
-  readonly dataDir: string
-  readonly said: string[]
-  again(): Promise<ProcessRuntime>
-  record(id: string, file: string): string
-}
-
-async function open(
-  context: TestContext,
-  limits: { readonly logBytesMax?: number } = {}
-): Promise<Opened> {
-  const dataDir = join(temporary(context), 'data')
-  const said: string[] = []
-  context.cleanup(() => endProcesses(dataDir))
-  const again = async (): Promise<ProcessRuntime> => {
-    const components = { log: (message: string) => void said.push(message) }
-    const runtime = new ProcessRuntime(components, { ...OWNER, dataDir, ...limits })
-    await runtime.open(context.signal)
-    context.cleanup(() => runtime.close())
-    return runtime
-  }
-  const record = (id: string, file: string): string =>
-    join(dataDir, 'process', id.slice(0, id.lastIndexOf(':')), file)
-  return { runtime: await again(), dataDir, said, again, record }
-}
-
-function spec(script: string, overrides: Partial<WorkloadSpec> = {}): WorkloadSpec {
-  return newSpec('process', { command: ['sh', '-c', script], ...overrides })
-}
-
-async function lines(runtime: ProcessRuntime, id: string, signal: AbortSignal): Promise<string[]> {
-  return (await collect(runtime.logs(id, STORED, signal))).map(({ line }) => line)
-}
 
 test('processes outlive a daemon that is killed, and the next one adopts them', async context => {
   const { signal } = context
@@ -154,72 +115,6 @@ test('after a reboot nothing runs, and no pid of before is signalled', async con
   writeFileSync(record(id, 'shim'), shimBefore)
   is((await after.list(signal))[0]?.state, 'running')
   ok(existsSync(`/proc/${pid}`))
-})
-
-test('a shim that is killed leaves the process running and known', async context => {
-  const { signal } = context
-  const { runtime, record } = await open(context)
-  const { id } = await runtime.start(spec('exec sleep 600'), newMark(), signal)
-  const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
-  // Until it has become its program, a workload gives up with its shim.
-  const pid = readFileSync(record(id, 'workload.1'), 'utf8').split(' ')[0]
-  await until(signal, () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
-  process.kill(shim.pid, 'SIGKILL')
-  await until(signal, () => !isAlive(linuxProc(), shim))
-  is((await runtime.list(signal))[0]?.state, 'running')
-  await runtime.stop(id, STOP, signal)
-  equal(await runtime.list(signal), [])
-})
-
-test('the end of a process is noticed though its shim was killed and rings no bell', async context => {
-  const { signal } = context
-  const { runtime, record } = await open(context)
-  const { id } = await runtime.start(spec('exec sleep 600'), newMark(), signal)
-  const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
-  const pid = Number(readFileSync(record(id, 'workload.1'), 'utf8').split(' ')[0])
-  await until(signal, () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
-  await runtime.list(signal)
-  const end = new AbortController()
-  let changes = 0
-  const watching = runtime.watch(() => (changes += 1), end.signal)
-  await until(signal, () => changes > 0)
-  process.kill(shim.pid, 'SIGKILL')
-  await until(signal, () => !isAlive(linuxProc(), shim))
-  await runtime.list(signal)
-  const before = changes
-  process.kill(pid, 'SIGKILL')
-  await until(signal, () => changes > before)
-  is((await runtime.list(signal))[0]?.state, 'exited')
-  end.abort()
-  await watching
-})
-
-test('a daemon that dies before it says go has started nothing', async context => {
-  const { signal } = context
-  const { runtime, record } = await open(context)
-  const mark = newMark()
-  const { id } = await runtime.start(spec('exit 0'), mark, signal)
-  await untilInstance(runtime, id, signal, one => one.state === 'exited')
-  // The state that such a death leaves: a next run written down, a shim that is gone.
-  const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
-  writeFileSync(record(id, 'shim'), JSON.stringify({ ...shim, run: 2 }))
-  is((await runtime.list(signal))[0]?.state, 'created')
-  const again = await runtime.start(spec('exit 0'), mark, signal)
-  is(again.id, id)
-  await untilInstance(runtime, id, signal, one => one.state === 'exited')
-})
-
-test('a record that was never written whole is no instance and in no way', async context => {
-  const { signal } = context
-  const { runtime, dataDir, record } = await open(context)
-  const mark = newMark()
-  const { id } = await runtime.start(spec('exec sleep 600'), mark, signal)
-  await runtime.stop(id, STOP, signal)
-  mkdirSync(record(id, 'work'), { recursive: true })
-  writeFileSync(record(id, 'mark.json'), '{"form')
-  equal(await runtime.list(signal), [])
-  is((await runtime.start(spec('exec sleep 600'), mark, signal)).state, 'running')
-  is(readdirSync(join(dataDir, 'process')).filter(name => name.startsWith('shoal-')).length, 1)
 })
 
 /** Its new parent may take its time to collect it. */
