@@ -51,7 +51,10 @@ setTimeout(() => process.exit(0), 60000)
 
 interface World {
   readonly folder: string
-  run(argv: readonly string[], options?: { mode?: string; input?: string }): Promise<Said>
+  run(
+    argv: readonly string[],
+    options?: { mode?: string; input?: string; data?: string }
+  ): Promise<Said>
   seen(): { readonly argv: string[]; readonly input: string; readonly pid: number }
 }
 
@@ -73,7 +76,7 @@ async function world(context: TestContext): Promise<World> {
     folder,
     seen,
     run: (argv, options = {}) =>
-      shoal([...argv, `--data-dir=${folder}/data`, `--socket=${folder}/s`], {
+      shoal([...argv, `--data-dir=${folder}/${options.data ?? 'data'}`, `--socket=${folder}/s`], {
         env: { SHOALD: program, SEEN: seenPath, MODE: options.mode ?? 'ready' },
         ...(options.input === undefined ? {} : { input: options.input })
       })
@@ -111,6 +114,17 @@ test('up where a daemon runs says so and succeeds', async context => {
   equal(again.code, 0)
   match(again.stderr, /node host runs already \(pid \d+\)/)
   equal([JSON.parse(again.stdout).pid, seen().pid], [pid, pid])
+})
+
+test('up of one data directory is not answered by the daemon of another', async context => {
+  const { run, seen } = await world(context)
+  await run(['up'])
+  const { pid } = seen()
+  const other = await run(['up'], { data: 'other' })
+  equal(other.code, 8)
+  match(other.stderr, /^error\[CONFLICT\]: node host answers there, of .*own --socket/s)
+  equal((await run(['up'])).code, 0)
+  equal(seen().pid, pid)
 })
 
 test('the token reaches the daemon by standard input and stands in no argument and no log', async context => {

@@ -10,7 +10,7 @@ import { Tally } from './fuzz/tally.ts'
 
 const test = suite('simulated faults', { timeoutMs: 300_000 })
 /** Of the seeds that every change runs through; `npm run sim` runs any others. */
-const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 30)
+const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 24)
 const MINUTES = 3
 
 const results: SeedResult[] = []

@@ -1,7 +1,9 @@
 /** `shoal up` and `shoal join`: a daemon on this host, in a new mesh, its own, or another's. */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { checkAddress, DEFAULT_PORT } from '../../api/address.ts'
 import { Client } from '../../api/client.ts'
-import { daemonOptions, type FlagValues } from '../../api/daemon-flags.ts'
+import { type DaemonOptions, daemonOptions, type FlagValues } from '../../api/daemon-flags.ts'
 import { limitedFile, limitedText, SMALL_FILE_BYTES_MAX, tokenTooLong } from '../../api/files.ts'
 import { keepable, mergeOptions, readKeptOptions } from '../../api/kept-options.ts'
 import { decodeToken } from '../../api/token.ts'
@@ -90,6 +92,9 @@ async function run(terminal: Terminal, init: UpOptions, token: Token | undefined
   const client = new Client({ socketPath: options.socket })
   const running = await tryReady(client, terminal.signal)
   if (running !== undefined) {
+    const isGiven =
+      init.values['data-dir'] !== undefined || terminal.env['SHOAL_DATA_DIR'] !== undefined
+    if (isGiven) sameNode(running, options)
     alreadyThere(terminal, running, token)
     const ready = await untilReady(running, { terminal, client }, init.timeoutMs)
     return show(terminal, init.format, ready)
@@ -108,6 +113,24 @@ async function run(terminal: Terminal, init: UpOptions, token: Token | undefined
   const output = isData ? terminal.stderr : terminal.stdout
   output.write(`${verb} mesh ${plain(ready.mesh)}\n`)
   return show(terminal, init.format, ready)
+}
+
+/** A daemon of another data directory answers: to say that it runs would be about the wrong node. */
+function sameNode(running: ReadyView, { dataDir, socket }: DaemonOptions): void {
+  if (running.dataDir === '' || real(running.dataDir) === real(dataDir)) return
+  const name = plain(running.name)
+  throw new ShoalError('CONFLICT', `node ${name} answers there, of ${plain(running.dataDir)}`, {
+    where: socket,
+    hint: `give each daemon of a host its own --socket, this one too: ${plain(dataDir)}`
+  })
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
+  }
 }
 
 /** B47: joining one's own mesh again is no fault; another's is refused, and so is a second try. */

@@ -109,11 +109,9 @@ export function noHealthyDeath(subject: Subject): Check {
       const buried = [...subject.world.hosts.values()].find(host => host.identity === member.id)
       if (buried?.isUp !== true || buried.agent?.ready !== true) return
       const { host } = observation
-      // A daemon that starts tells first what it believed when it ended, and what others did: of
-      // an earlier life that may be true.
-      if (!knewIt(observation)) return
-      const present = buried.agent.view.members.get(buried.identity)?.incarnation ?? 0
-      if (host.agent?.ready !== true && member.incarnation < present) return
+      // A daemon that starts tells first what it believed when it ended, and what others did that
+      // start with it; until it has heard more, it is not ready and decides nothing.
+      if (!knewIt(observation) || host.agent?.ready !== true) return
       // Whoever shares its identity with another finds its links taken.
       const twins = [...subject.world.hosts.values()].filter(one => one.identity === host.identity)
       if (twins.length > 1) return
