@@ -5,6 +5,7 @@ import { allChecks } from '../checks/index.ts'
 import { Atlas } from '../fuzz/atlas.ts'
 import { Client } from '../fuzz/client.ts'
 import { Faults } from '../fuzz/context.ts'
+import { ALL_FAULTS } from '../fuzz/options.ts'
 import { World } from '../world/world.ts'
 import { edited } from './build.ts'
 import { type Control, SEEDS_MAX } from './control.ts'
@@ -40,6 +41,16 @@ test('every check has a control that makes it fail', () => {
   equal(
     checkNames().filter(name => !controlled.has(name)),
     []
+  )
+})
+
+test('every check and every fault is explained in a line, and nothing else is', () => {
+  const text = readSource('test/sim/PROMISES.md')
+  const named = [...text.matchAll(/^\| ([\w-]+) \| (?!is|says)/gm)].map(match => match[1] ?? '')
+  const faults = ALL_FAULTS.flatMap(({ ids }) => ids)
+  equal(
+    [...new Set(named)].filter(name => name !== '---').sort(),
+    [...new Set([...checkNames(), ...faults])].sort()
   )
 })
 
