@@ -124,7 +124,9 @@ export const ENGINE_FAULTS: readonly Fault[] = [
       }
       const [known] = [...host.engine.entries.values()]
       if (known === undefined) return false
-      host.engine.run(host.engine.create(owner, known.spec, mark)).catch(() => undefined)
+      // Under a name of its own: what makes ours fail is not to make it fail.
+      const spec = { ...known.spec, name: mark.workload }
+      host.engine.run(host.engine.create(owner, spec, mark)).catch(() => undefined)
       context.world.trace(`${host.id} ${mark.workload} appears`)
       return true
     }
