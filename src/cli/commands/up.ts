@@ -92,9 +92,8 @@ async function run(terminal: Terminal, init: UpOptions, token: Token | undefined
   const client = new Client({ socketPath: options.socket })
   const running = await tryReady(client, terminal.signal)
   if (running !== undefined) {
-    const isGiven =
-      init.values['data-dir'] !== undefined || terminal.env['SHOAL_DATA_DIR'] !== undefined
-    if (isGiven) sameNode(running, options)
+    const { 'data-dir': flag = terminal.env['SHOAL_DATA_DIR'] } = init.values
+    if (flag !== undefined) sameNode(running, options)
     alreadyThere(terminal, running, token)
     const ready = await untilReady(running, { terminal, client }, init.timeoutMs)
     return show(terminal, init.format, ready)
@@ -115,7 +114,7 @@ async function run(terminal: Terminal, init: UpOptions, token: Token | undefined
   return show(terminal, init.format, ready)
 }
 
-/** A daemon of another data directory answers: to say that it runs would be about the wrong node. */
+/** Of another data directory: to say that it runs would be about the wrong node. */
 function sameNode(running: ReadyView, { dataDir, socket }: DaemonOptions): void {
   if (running.dataDir === '' || real(running.dataDir) === real(dataDir)) return
   const name = plain(running.name)
