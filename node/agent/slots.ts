@@ -26,6 +26,9 @@ interface SlotRun {
   generation: string
   /** Which end of which run has been counted by back-off. */
   endedRun: string
+  /** Seen running, or started, since this daemon began: what ended before then, as with the power
+   * of its host, did not crash. */
+  lived: boolean
   failure:
     | { readonly kind: FailureKind; readonly message: string; readonly runtime: RuntimeName }
     | undefined
@@ -159,6 +162,7 @@ export class Slots {
     run.actedMs = nowMs
     if (outcome.ok) {
       run.failure = undefined
+      run.lived = true
       if (action.kind === 'stop') {
         run.instances = run.instances.filter(instance => instance.id !== action.instance)
       } else {
@@ -241,6 +245,7 @@ export class Slots {
       dueMs: Number.POSITIVE_INFINITY
     }
     const instance = aged(run, input.nowMs)
+    if (instance?.state === 'running') run.lived = true
     if (record.state === 'stopping') {
       if (instance === undefined) result.record = null
       return result
@@ -326,7 +331,7 @@ export class Slots {
     const ended = `${instance.id}@${instance.startedAt ?? ''}`
     if (run.endedRun === ended) return
     run.endedRun = ended
-    run.backoff.ended(nowMs)
+    if (run.lived) run.backoff.ended(nowMs)
   }
 
   #run(uid: string, slot: number): SlotRun {
@@ -339,6 +344,7 @@ export class Slots {
         backoff: new Backoff({ config: this.#config }),
         generation: '',
         endedRun: '',
+        lived: false,
         failure: undefined,
         seenMs: 0,
         actedMs: Number.NEGATIVE_INFINITY,

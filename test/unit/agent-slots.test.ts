@@ -55,6 +55,17 @@ test('a new template starts at once, whatever back-off the one before had earned
   equal(slots.step({ ...input, workload: fixed }).action?.kind, 'start')
 })
 
+test('what had ended before the daemon began is started at once, and is well after a second', () => {
+  const slots = new Slots({ config: CONFIG })
+  const ended = instance(mark('u0', 0, generation), { state: 'exited', exitCode: 137 })
+  slots.observe(['memory'], [ended], 0)
+  const { action } = step(slots, 10)
+  equal(action?.kind, 'restart')
+  const again = { ...ended, state: 'running', runningMs: 0 } as const
+  slots.done(action ?? fail(), { ok: true, instance: again }, 20)
+  equal(step(slots, 1_020).record?.state, 'healthy')
+})
+
 test('an engine that answers again is tried at once, whatever back-off says', () => {
   const slots = new Slots({ config: CONFIG })
   slots.observe(['memory'], [], 0)
