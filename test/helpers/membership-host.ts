@@ -87,6 +87,8 @@ export class Host {
   boot = ''
   life = 0
   readonly disk = new Map<string, Uint8Array>()
+  /** As it was with the last synced write. */
+  synced: ReadonlyMap<string, Uint8Array> = new Map()
   readonly events: MemberEvent[] = []
   readonly sent = new Map<string, number>()
   waiting: MembershipInput[] = []

@@ -151,6 +151,14 @@ export class World {
     this.#pipes.closeAll(id)
   }
 
+  /** As `silence`; what was not synced is gone. */
+  cutPower(id: NodeId): void {
+    this.silence(id)
+    const host = this.host(id)
+    host.disk.clear()
+    for (const [key, value] of host.synced) host.disk.set(key, value)
+  }
+
   /** The whole host falls silent: no FIN, no RST, no answer. */
   silence(id: NodeId): void {
     const host = this.host(id)
@@ -288,6 +296,7 @@ export class World {
           if (value === null) host.disk.delete(key)
           else host.disk.set(key, value)
         }
+        if (effect.sync) host.synced = new Map(host.disk)
         return
       case 'notify':
         return this.#event(host, effect.event)

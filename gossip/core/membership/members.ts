@@ -45,6 +45,8 @@ export class Roster {
   readonly #forgets = new Map<NodeId, Signed<ForgetBody>>()
   /** Rises with each change of who lives, is suspect or mourned, or of a durable field. */
   revision = 0
+  /** The last whom we met, while a power cut would take that. */
+  #unsafe: NodeId | undefined
   #census: Census = { revision: -1, living: [], dead: [], doubted: false }
 
   constructor(context: Context) {
@@ -140,7 +142,16 @@ export class Roster {
     this.#papers.delete(node)
     this.#put(this.#member(alive))
     this.#persist(node)
+    if (known === undefined) this.#unsafe = node
     return true
+  }
+
+  /** Syncs whom we have met since the last call, all with one write: who forgets the others in a
+   * power cut may never find them again. */
+  secure(): void {
+    if (this.#unsafe === undefined) return
+    this.#persist(this.#unsafe, true)
+    this.#unsafe = undefined
   }
 
   takeLeave(leave: Signed<LeaveBody>): boolean {
@@ -310,11 +321,11 @@ export class Roster {
     this.#context.notify({ kind: 'member', member: next, previous })
   }
 
-  #persist(id: NodeId): void {
+  /** What we say of ourselves must be on the disk before anybody hears it. */
+  #persist(id: NodeId, sync = id === this.#context.self): void {
     const row = this.row(id)
     if (row === undefined) return
     const records = [{ key: `${PREFIX}${id}`, value: this.#context.codec.encode(row) }]
-    // What we say of ourselves must be on the disk before anybody hears it.
-    this.#context.emit({ kind: 'persist', records, sync: id === this.#context.self })
+    this.#context.emit({ kind: 'persist', records, sync })
   }
 }

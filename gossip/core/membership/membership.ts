@@ -44,6 +44,8 @@ export class Membership {
   readonly #awareness: Awareness
   #startedMs: number | undefined
   #joined = false
+  /** Who asks for our roster before we have one: two that look for the mesh are none. */
+  readonly #askers = new Map<NodeId, readonly number[]>()
   #tickToken = 0
   #beatMs = 0
 
@@ -156,6 +158,7 @@ export class Membership {
     this.#settle()
     this.#beat()
     this.#links.tellNewcomers()
+    this.#roster.secure()
     if (this.#awareness.mayJudge()) {
       this.#suspicion.tick()
       this.#survey.tick()
@@ -190,6 +193,8 @@ export class Membership {
     this.#dialer.joined()
     this.#rewire()
     this.#sync.start()
+    for (const [peer, buckets] of this.#askers) this.#sync.digest(peer, buckets)
+    this.#askers.clear()
     this.#context.notify({ kind: 'joined' })
   }
 
@@ -237,6 +242,7 @@ export class Membership {
       }
       case 'closed': {
         const link = this.#links.close(peer)
+        this.#askers.delete(peer)
         if (link !== undefined) {
           this.#suspicion.broken(peer, link.beats ? link.heardMs : undefined)
         }
@@ -265,6 +271,7 @@ export class Membership {
       case 'heartbeat':
         return
       case 'digest':
+        if (this.#dialer.joining) return void this.#askers.set(from, message.buckets)
         return this.#sync.digest(from, message.buckets)
       case 'roster':
         this.#news.rows(from, message.rows, message.forgets, this.#joined)
