@@ -221,10 +221,14 @@ class SlotDecider {
       return this.#release(mine, 'its seat moved')
     }
     const successor = this.#rivals.find(rival => rival.node === this.#target)
-    if (successor === undefined) return
-    if (related(mine, successor.record)) return this.#handOver(mine, successor)
+    if (successor !== undefined && related(mine, successor.record)) {
+      return this.#handOver(mine, successor)
+    }
     const fought = this.#duels(mine, workload)
-    if (fought !== mine) this.#publish(fought)
+    if (fought === mine) return
+    // Whoever is to have the slot may not come for long (a roll that stopped there): of the copies
+    // that stand in for it one is enough, but that one is no reason to move the seat.
+    this.#publish(successor === undefined ? { ...fought, pinned: mine.pinned } : fought)
   }
 
   /** Nobody is to have the slot: what runs may stay in the place of a slot that finds no room. */

@@ -40,6 +40,20 @@ test('the loser of a duel stops only when the winner has said so and is healthy'
   equal(one.mine(0)?.state, 'stopping')
 })
 
+test('of two copies that stand in for a seat where the roll has stopped, one is enough', () => {
+  const one = side()
+  one.claim('a', 0)
+  one.runs(0, one.generation, 60_000)
+  one.claim('b', 0)
+  one.claim('c', 0, { state: 'failed', reason: 'roll stopped: port taken' })
+  one.targets.set(0, 'c')
+  one.decide(0)
+  one.view.setOwn('b', 'duel/u0/0/c-a-0', { mine: 'c-b-0', theirs: 'c-a-0', bucket: 2 })
+  one.decide(100)
+  const mine = one.mine(0)
+  equal([mine?.state, mine?.beats, mine?.pinned], ['healthy', ['c-b-0'], false])
+})
+
 test('a copy whose data was given up goes at once, also where it would be chosen again', () => {
   for (const target of ['a', 'b']) {
     const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
