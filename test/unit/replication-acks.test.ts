@@ -82,6 +82,24 @@ test('a removal that is asked for again is acknowledged with its own disks, not 
   ok(other?.synced.has(`removed/${UID('a')}`), 'the other disk holds the removal')
 })
 
+test('an operation that only the removal of its life tells of is as safe as that removal', () => {
+  const world = new ReplicationWorld(1, 2)
+  world.stop('n1')
+  world.run(3_000)
+  const first = { uid: UID('a'), text: 'v1', operation: 'first', waitMs: 500 }
+  world.write('n0', 'workload/p/web', first)
+  world.run(1_000)
+  world.write('n0', 'workload/p/web', { uid: UID('a'), remove: true, waitMs: 500 })
+  world.run(1_000)
+  world.stop('n0')
+  world.start('n0')
+  world.run(2_000)
+  world.write('n0', 'workload/p/web', first)
+  world.run(1_000)
+  const ack = world.events('n0', 'ack').at(-1)
+  equal([ack?.operation, ack?.disks, ack?.wanted], ['first', 1, 2])
+})
+
 test('asked again, a write counts its author only once that has answered', () => {
   const world = new ReplicationWorld(1, 2)
   const operation = world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1' })

@@ -11,8 +11,8 @@ export interface KnownOperation {
   readonly dot: Dot
   /** Of what it wrote; undefined when only its dot is known. */
   readonly content: Hash | undefined
-  /** The life that it wrote in; undefined when only its dot is known. */
-  readonly uid: string | undefined
+  /** The life that it wrote in, or whose writes have seen it: with the end of that it is over. */
+  readonly uid: string
 }
 
 /** What an operation writes, without what differs between two tries. */
@@ -47,7 +47,7 @@ export class Operations {
   /** A write that we hold now, and those that it carries along: we may have missed them. */
   note(write: SharedBody): void {
     for (const { operation, dot } of [...write.past].reverse()) {
-      this.#note(nameOf(operation, write.key), { dot, content: undefined, uid: undefined })
+      this.#note(nameOf(operation, write.key), { dot, content: undefined, uid: write.uid })
     }
     const content = contentOf(write)
     this.#note(nameOf(write.operation, write.key), { dot: write.dot, content, uid: write.uid })

@@ -117,7 +117,7 @@ export class Writer {
       return true
     }
     // What came after it in its life has seen it. Another life that took the name has not.
-    const isOver = known?.uid !== undefined && shared.removed(known.uid)
+    const isOver = known !== undefined && shared.removed(known.uid)
     const heir = isOver ? shared.evidence(known.uid) : siblings[0]?.write
     const write = found?.write ?? heir
     if (write !== undefined) {
