@@ -74,14 +74,29 @@ export async function* askRemote(
   request: unknown,
   signal: AbortSignal
 ): AsyncGenerator<unknown> {
-  const stream: BulkStream = await host.openStream(peer, protocol, signal)
+  let stream: BulkStream
+  try {
+    stream = await host.openStream(peer, protocol, signal)
+  } catch (error) {
+    throw inWords(error, 'there is no connection to it')
+  }
   const stop = (): void => stream.abort(new Error('the asker is gone'))
   signal.addEventListener('abort', stop, { once: true })
   try {
     await stream.sink([Buffer.from(`${JSON.stringify(request)}\n`)])
     yield* jsonLines(stream.source, LINE_BYTES_MAX)
+  } catch (error) {
+    throw inWords(error, 'the connection to it ended')
   } finally {
     signal.removeEventListener('abort', stop)
     stop()
   }
+}
+
+/** Words of libp2p are for programmers; and a stream that closes while it opens throws an event. */
+const LOST = /^(Stream(Reset|Aborted|State)|Connection(Closed|Closing|Failed)|MuxerClosed)Error$/
+
+function inWords(error: unknown, words: string): unknown {
+  const isLost = !(error instanceof Error) || LOST.test(error.name)
+  return isLost ? new Error(words, { cause: error }) : error
 }

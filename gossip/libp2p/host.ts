@@ -272,9 +272,7 @@ export class MeshHost {
 
   /** Opens a bulk stream. Rejects without a link, or when the peer does not serve the protocol. */
   async openStream(peer: NodeId, protocol: string, signal?: AbortSignal): Promise<BulkStream> {
-    const connection = this.#links.best(peer)
-    if (connection === undefined) throw new Error(`no link to ${peer}`)
-    const stream = await connection.newStream(protocol, {
+    const stream = await this.#links.connection(peer).newStream(protocol, {
       signal: AbortSignal.any([this.#signal(signal), AbortSignal.timeout(OPEN_TIMEOUT_MS)]),
       maxOutboundStreams: this.#limits.bulkStreamsMax
     })

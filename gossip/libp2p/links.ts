@@ -3,7 +3,7 @@
  * connection that said a good hello and closes with the last. Diallers that cross make two
  * connections for a moment; both sides settle on the one that the smaller id dialled.
  */
-import type { Connection, PeerId } from '@libp2p/interface'
+import { type Connection, ConnectionClosedError, type PeerId } from '@libp2p/interface'
 import type { NodeId } from '../core/types.ts'
 import {
   CLOSE_TIMEOUT_MS,
@@ -79,6 +79,13 @@ export class Links {
   best(peer: NodeId): Connection | undefined {
     const link = this.#links.get(peer)
     return link === undefined ? undefined : this.#winner(link)
+  }
+
+  /** As `best`; throws without a link. */
+  connection(peer: NodeId): Connection {
+    const connection = this.best(peer)
+    if (connection === undefined) throw new ConnectionClosedError(`no link to ${peer}`)
+    return connection
   }
 
   /** Whether a connection is the one that stays should diallers cross. */
