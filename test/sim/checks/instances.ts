@@ -76,6 +76,8 @@ export function noOrphan(subject: Subject): Check {
         if (looked.has(key) || (state !== 'running' && !isEnd)) continue
         looked.add(key)
         if (isEnd || owner.mesh !== SIM_MESH || mark.workload === STRANGER) continue
+        // What a clone has voided in our name is said again within `OWN_COALESCE_MS`.
+        if (subject.world.hadClone) continue
         const written = `own/${host.identity}/alloc/${mark.uid}/${mark.slot}`
         if (host.disk.records().some(([at]) => at === written)) continue
         violate(name, `${host.id} starts ${mark.workload}/${mark.slot} before its claim is written`)

@@ -108,6 +108,8 @@ export function noHealthyDeath(subject: Subject): Check {
       if (member?.state !== 'dead') return
       const buried = [...subject.world.hosts.values()].find(host => host.identity === member.id)
       if (buried?.isUp !== true || buried.agent?.ready !== true) return
+      // An earlier life of it, and that is over.
+      if (member.boot !== buried.process?.boot) return
       const { host } = observation
       // A daemon that starts tells first what it believed when it ended, and what others did that
       // start with it; until it has heard more, it is not ready and decides nothing.

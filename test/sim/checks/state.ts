@@ -19,15 +19,24 @@ function partsOf(subject: Subject): Part[] {
 /** S1: acknowledged on w disks means that it is on w disks, synced. */
 export function durableAcks(subject: Subject): Check {
   const name = 'S1'
+  // A disk that fails after it has said so is another matter (S13, L6): asked again, a daemon tells
+  // of a disk that was lost a moment ago.
+  const said = new WeakMap<Part, Set<SimHost>>()
   return {
     name,
     observe: observation => {
       if (observation.kind !== 'reply' || !observation.answer.ok) return
       const { answer, operation } = observation
       if (answer.disks === 0) return
+      // As in S3: what the original of a clone wrote alone, others may think that they have seen.
+      if (subject.world.hadClone && answer.disks < DISKS_SAFE) return
       for (const part of subject.client.history.get(operation)?.parts.values() ?? []) {
         if (part.ackedMs !== subject.world.clock.nowMs()) continue
-        const disks = [...subject.world.hosts.values()].filter(host => holds(host, part))
+        const before = said.get(part) ?? new Set()
+        const disks = [...subject.world.hosts.values()].filter(
+          host => before.has(host) || holds(host, part)
+        )
+        said.set(part, new Set(disks))
         if (disks.length < answer.disks) {
           const where = disks.map(host => host.id).join() || 'none'
           violate(name, `${part.part} acknowledged on ${answer.disks} disks, it is on ${where}`)

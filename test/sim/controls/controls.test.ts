@@ -9,7 +9,7 @@ import { ALL_FAULTS } from '../fuzz/options.ts'
 import { World } from '../world/world.ts'
 import { edited } from './build.ts'
 import { type Control, SEEDS_MAX } from './control.ts'
-import { CONTROLS } from './controls.ts'
+import { CONTROLS, CONTROLS_TABLE, rowOf } from './controls.ts'
 import { runBundle, type SeedRange } from './run-bundle.ts'
 
 const test = suite('negative controls', { timeoutMs: 120_000 })
@@ -60,6 +60,12 @@ test('every control says one thing of its own, and where it is noticed', () => {
   equal(far, [])
   const odd = CONTROLS.filter(({ edits }) => edits.length === 0).map(({ name }) => name)
   equal(odd, [])
+})
+
+test('every control is in the table that people read, with the seed that notices it', () => {
+  const text = readSource(CONTROLS_TABLE)
+  const missing = CONTROLS.map(rowOf).filter(row => !text.includes(`\n${row}\n`))
+  equal(missing, [])
 })
 
 test('an edit fits exactly once, or is refused', () => {

@@ -6,3 +6,11 @@ import { OF_SLOTS } from './of-slots.ts'
 import { OF_STATE } from './of-state.ts'
 
 export const CONTROLS: readonly Control[] = [...OF_STATE, ...OF_MEMBERS, ...OF_SLOTS, ...OF_BARS]
+
+/** Where people read what each control breaks. */
+export const CONTROLS_TABLE = 'test/sim/README.md'
+
+/** Its line in that table. */
+export function rowOf({ name, caughtBy, seed }: Control): string {
+  return `| ${name} | ${caughtBy.join(', ')} | ${seed} |`
+}

@@ -17,6 +17,37 @@ export const OF_MEMBERS: readonly Control[] = [
     ]
   },
   {
+    name: 'whom somebody suspects is placed as if it were dead',
+    caughtBy: ['L5', 'L7'],
+    seed: 27,
+    minutes: 1,
+    edits: [
+      {
+        file: 'node/agent/view.ts',
+        find: "return state === 'alive' || state === 'suspect'",
+        replace: "return state === 'alive'"
+      }
+    ]
+  },
+  {
+    name: 'one report is enough, whatever others hear',
+    caughtBy: ['L7'],
+    seed: 40,
+    minutes: 1,
+    edits: [
+      {
+        file: 'gossip/core/membership/side.ts',
+        find: 'return Math.max(Math.ceil((3 * observers) / 4), Math.min(2, observers))',
+        replace: 'return Math.min(1, observers)'
+      },
+      {
+        file: 'gossip/core/membership/verdict.ts',
+        find: 'count.due >= reportsNeeded(count.observers) && !vouched',
+        replace: 'count.due >= reportsNeeded(count.observers)'
+      }
+    ]
+  },
+  {
     name: 'who slept takes its own silence for that of the others',
     caughtBy: ['L7'],
     seed: 3,

@@ -1,6 +1,7 @@
 /**
- * Which seed notices a control first: `npm run sim:controls -- [part of a name ...] [--first N]
- * [--runs N] [--minutes N] [--nodes N] [--renew]`; `--renew` writes it to where the control is.
+ * Which seed notices a control first: `npm run sim:controls -- [parts of a name] [--first N]
+ * [--runs N] [--minutes N] [--nodes N] [--renew]`; `--renew` writes it to where the control is,
+ * and to its row of the table.
  * Exit code 1 when one is not noticed.
  */
 import { writeFileSync } from 'node:fs'
@@ -8,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { filesBelow, ROOT, readSource } from '../../helpers/source.ts'
 import { type Control, SEEDS_MAX } from './control.ts'
-import { CONTROLS } from './controls.ts'
+import { CONTROLS, CONTROLS_TABLE, rowOf } from './controls.ts'
 import { runBundle } from './run-bundle.ts'
 
 const { values, positionals } = parseArgs({
@@ -22,7 +23,10 @@ const { values, positionals } = parseArgs({
   }
 })
 
-function renew({ name }: Control, seed: number): void {
+function renew(control: Control, seed: number): void {
+  const { name } = control
+  const readme = readSource(CONTROLS_TABLE).replace(rowOf(control), rowOf({ ...control, seed }))
+  writeFileSync(join(ROOT, CONTROLS_TABLE), readme)
   for (const path of filesBelow('test/sim/controls')) {
     const text = readSource(path)
     const at = text.indexOf(`name: '${name}'`)
@@ -64,9 +68,11 @@ async function search(control: Control): Promise<boolean> {
   return false
 }
 
-let missed = 0
-for (const control of CONTROLS) {
-  if (!positionals.every(part => control.name.includes(part))) continue
-  if (!(await search(control))) missed += 1
+const chosen = CONTROLS.filter(({ name }) => positionals.every(part => name.includes(part)))
+if (chosen.length === 0) {
+  process.stderr.write(`error[USAGE]: no control's name has ${positionals.join(' and ')} in it\n`)
+  process.exit(2)
 }
+let missed = 0
+for (const control of chosen) if (!(await search(control))) missed += 1
 process.exit(missed > 0 ? 1 : 0)

@@ -81,7 +81,8 @@ export const daemonRestarts: Drill = {
   hostsMin: 1,
   run: async (stage, random) => {
     const host = pickOne(stage, random)
-    const before = stage.running([host])
+    // A roll that has stopped is tried once more by a daemon that starts, and may go on.
+    const before = stage.running([host]).filter(({ uid }) => !stage.rolls(uid))
     host.kill(false)
     const rest = others(stage, [host])
     if (rest.length > 0) {

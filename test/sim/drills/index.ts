@@ -13,3 +13,5 @@ export const DRILLS: readonly Drill[] = [
   hostJoins,
   hostLeaves
 ]
+
+export { BLIPS } from './blips.ts'

@@ -6,8 +6,8 @@ import { SeededRandom } from '../../../gossip/core/random.ts'
 import { whyNotConverged } from '../checks/agreement.ts'
 import { type Check, type Subject, Violation } from '../checks/check.ts'
 import { allChecks } from '../checks/index.ts'
-import { Stage } from '../drills/drill.ts'
-import { DRILLS } from '../drills/index.ts'
+import { type Drill, Stage } from '../drills/drill.ts'
+import { BLIPS, DRILLS } from '../drills/index.ts'
 import type { SimHost } from '../world/host.ts'
 import { World } from '../world/world.ts'
 import { Atlas } from './atlas.ts'
@@ -45,6 +45,7 @@ const CONVERGE_AFTER_FAILURES_MS = 420_000
 const STAYS_MS = 20_000
 const CALM_AGAIN_MS = 20_000
 const DEAD_FOR_EVER_ONE_IN = 4
+const BLIP_ONE_IN = 3
 
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const world = new World(options)
@@ -181,7 +182,7 @@ function isIn({ disk, identity }: SimHost): boolean {
   return disk.isMember && others.some(([key]) => key !== `member/${identity}`)
 }
 
-/** One thing that is done to the core on purpose. */
+/** One thing that is done to the core on purpose, in some seeds after one that must not count. */
 async function drill(
   subject: Subject,
   watch: Watch,
@@ -194,11 +195,18 @@ async function drill(
     { subject, pass: ms => pass(subject, watch, ms) },
     { core, engineWasWell }
   )
-  const possible = DRILLS.filter(({ hostsMin }) => core.length >= hostsMin)
-  const chosen = possible[random.int(possible.length)]
-  subject.world.trace(`drill: ${chosen?.name}`)
-  await chosen?.run(stage, random)
+  const blips = new SeededRandom(seed + 3)
+  if (blips.int(BLIP_ONE_IN) === 0) await runOne(stage, BLIPS, blips)
+  await runOne(stage, DRILLS, random)
   return stage
+}
+
+async function runOne(stage: Stage, drills: readonly Drill[], random: SeededRandom): Promise<void> {
+  const possible = drills.filter(({ hostsMin }) => stage.core.length >= hostsMin)
+  if (possible.length === 0) return
+  const chosen = possible[random.int(possible.length)] as Drill
+  stage.subject.world.trace(`drill: ${chosen.name}`)
+  await chosen.run(stage, random)
 }
 
 const FAILING: ReadonlySet<string> = new Set(['F43', 'F44', 'F45', 'F46', 'F48', 'F49', 'F51'])
