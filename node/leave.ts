@@ -63,7 +63,7 @@ export async function leaveMesh(
   components: LeaveComponents,
   signal: AbortSignal
 ): Promise<LeaveAnswer> {
-  const { agent, clock, input } = components
+  const { agent, input } = components
   const held = dataHere(agent)
   if (held.length > 0) {
     // Without us its claims would be forgotten, and it would start elsewhere on empty data.
@@ -71,7 +71,19 @@ export async function leaveMesh(
       hint: 'remove these workloads first (shoal rm), their volumes stay on this disk'
     })
   }
-  await allShared(components, signal)
+  // No change may come after those that others have by then.
+  input({ kind: 'leaving', leaving: true })
+  try {
+    await allShared(components, signal)
+    return await handOver(components, signal)
+  } catch (error) {
+    input({ kind: 'leaving', leaving: false })
+    throw error
+  }
+}
+
+async function handOver(components: LeaveComponents, signal: AbortSignal): Promise<LeaveAnswer> {
+  const { agent, clock, input } = components
   const notes: string[] = []
   input({ kind: 'membership', command: { kind: 'phase', phase: 'draining' } })
   input({ kind: 'info', info: { ...components.info(), draining: true }, eighths: EIGHTHS_FULL })

@@ -135,7 +135,7 @@ export class Agent {
         return this.#member(this.membership.handle(input, this.#nowMs))
       case 'membership': {
         const { command } = input
-        if (command.kind === 'leave') this.#effects.push(...this.#submissions.leave())
+        if (command.kind === 'leave') this.#effects.push(...this.#submissions.end())
         return this.#member(this.membership.handle({ kind: 'command', command }, this.#nowMs))
       }
       case 'observed':
@@ -147,6 +147,8 @@ export class Agent {
         // Unsaid it counts as full: one record less of every newcomer for everybody.
         if (input.eighths === EIGHTHS_FULL && !this.view.loads.has(this.self)) return
         return this.#publish('load', { eighths: input.eighths })
+      case 'leaving':
+        return this.#submissions.leave(input.leaving)
       case 'submit': {
         const step = this.#submissions.submit(input)
         for (const command of step.commands) this.#command(command)

@@ -152,6 +152,8 @@ export type AgentInput =
   | { readonly kind: 'done'; readonly action: Action; readonly outcome: Outcome }
   /** What this node says of itself: at start, and at each change. */
   | { readonly kind: 'info'; readonly info: NodeInfo; readonly eighths: number }
+  /** Whether this node is about to leave: a write that it takes now might go with its disk. */
+  | { readonly kind: 'leaving'; readonly leaving: boolean }
   | {
       readonly kind: 'submit'
       readonly operation: string

@@ -52,7 +52,7 @@ export interface SubmissionsComponents {
 export class Submissions {
   readonly #c: SubmissionsComponents
   readonly #pending = new Map<string, PendingSubmission>()
-  #left = false
+  #isLeaving = false
 
   constructor(components: SubmissionsComponents) {
     this.#c = components
@@ -85,7 +85,7 @@ export class Submissions {
       commands: [],
       effects: [{ kind: 'reply', operation, answer }]
     })
-    if (this.#left) return reply(LEAVING)
+    if (this.#isLeaving) return reply(LEAVING)
     if (this.#pending.has(operation)) return { commands: [], effects: [] }
     if (this.#pending.size >= PENDING_MAX) {
       return reply({ ok: false, code: 'LIMIT', message: 'too many submissions wait for disks' })
@@ -121,9 +121,14 @@ export class Submissions {
     return { commands: [...again, ...commands], effects: [] }
   }
 
-  /** This node leaves: its disk counts for nobody any more, and it answers for no others. */
-  leave(): readonly AgentEffect[] {
-    this.#left = true
+  /** This node is about to leave, or stays after all: nothing new is taken meanwhile. */
+  leave(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving
+  }
+
+  /** It has left: its disk counts for nobody any more, and it answers for no others. */
+  end(): readonly AgentEffect[] {
+    this.#isLeaving = true
     const open = [...this.#pending.keys()]
     this.#pending.clear()
     return open.map(operation => ({ kind: 'reply', operation, answer: UNDECIDED }))

@@ -29,7 +29,7 @@ function ask(submissions: Submissions, operation: string) {
 test('who leaves says that it is not known what becomes of what waits for disks', () => {
   const submissions = open()
   equal(ask(submissions, 'op-1').effects, [])
-  const [effect] = submissions.leave()
+  const [effect] = submissions.end()
   const answer = effect?.kind === 'reply' ? effect.answer : undefined
   equal(answer?.ok === false ? answer.code : '', 'UNKNOWN_OUTCOME')
   const ack = { kind: 'ack', disks: 1, wanted: 1, final: true } as const
@@ -37,14 +37,28 @@ test('who leaves says that it is not known what becomes of what waits for disks'
   equal(submissions.answered({ ...ack, dot, operation: 'op-1#workload/demo/web' }), [])
 })
 
+/** The code of a refusal; '' when it is on its way. */
+function refusal({ commands, effects }: ReturnType<typeof ask>): string {
+  const [effect] = effects
+  if (effect === undefined) return ''
+  equal(commands, [])
+  const answer = effect.kind === 'reply' ? effect.answer : undefined
+  return answer?.ok === false ? answer.code : ''
+}
+
 test('who has left takes no more submissions', () => {
   const submissions = open()
-  submissions.leave()
-  const { commands, effects } = ask(submissions, 'op-2')
-  equal(commands, [])
-  const [effect] = effects
-  const answer = effect?.kind === 'reply' ? effect.answer : undefined
-  equal(answer?.ok === false ? answer.code : '', 'UNAVAILABLE')
+  submissions.end()
+  equal(refusal(ask(submissions, 'op-2')), 'UNAVAILABLE')
+})
+
+test('who is about to leave takes none either, until it has to stay', () => {
+  const submissions = open()
+  equal(refusal(ask(submissions, 'op-1')), '')
+  submissions.leave(true)
+  equal(refusal(ask(submissions, 'op-2')), 'UNAVAILABLE')
+  submissions.leave(false)
+  equal(refusal(ask(submissions, 'op-3')), '')
 })
 
 test.run()
