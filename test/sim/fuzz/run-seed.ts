@@ -14,6 +14,7 @@ import { Atlas } from './atlas.ts'
 import { FaultContext, Faults } from './context.ts'
 import { dump } from './dump.ts'
 import { ALL_FAULTS, type Planned, type SeedOptions } from './options.ts'
+import { stayInReach } from './reach.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -158,11 +159,13 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
   const victim = hosts[random.int(hosts.length)] as SimHost
   const dies = hosts.length > 1 && random.int(DEAD_FOR_EVER_ONE_IN) === 0
   // Where a clone has been, the others may know its address only, and one that dies the right one.
-  if (dies && !world.hadClone && faults.atlas.mayForget(victim)) {
+  const { lost } = faults.atlas
+  const rest = hosts.filter(host => host !== victim && !lost.has(host.id) && isIn(host))
+  if (dies && !world.hadClone && faults.atlas.mayForget(victim) && stayInReach(rest)) {
     victim.off()
-    faults.atlas.lost.add(victim.id)
+    lost.add(victim.id)
   }
-  const core = hosts.filter(host => !faults.atlas.lost.has(host.id))
+  const core = hosts.filter(host => !lost.has(host.id))
   const member = core.find(isIn) ?? core.find(host => host.disk.isMember)
   for (const host of core) {
     // Whoever told it to leave thinks better of it.

@@ -1,0 +1,33 @@
+/** Who can find whom again: without a beacon only by addresses that are on a disk. */
+import { decode } from '../../../gossip/codec.ts'
+import type { Signed } from '../../../gossip/core/signed.ts'
+import { unwrap } from '../../../node/store/checksum.ts'
+import type { SimHost } from '../world/host.ts'
+
+/** Addresses of members that a host would know after a loss of power. */
+function knownTo(host: SimHost): string[] {
+  const known: string[] = []
+  for (const [key, stored] of host.disk.durable()) {
+    const record = key.startsWith('member/') ? unwrap(key, stored) : undefined
+    const row = record === undefined ? undefined : (decode(record.value) as { alive?: Signed })
+    const body = row?.alive?.body as { readonly addresses?: readonly string[] } | undefined
+    known.push(...(body?.addresses ?? []))
+  }
+  return known
+}
+
+/** Whether each of these finds all others, along those who know somebody's present address. */
+export function stayInReach(hosts: readonly SimHost[]): boolean {
+  const [first, ...rest] = hosts
+  if (first === undefined) return true
+  const known = new Map(hosts.map(host => [host, knownTo(host)]))
+  const knows = (a: SimHost, b: SimHost): boolean => known.get(a)?.includes(b.address) === true
+  const found = [first]
+  let left = rest
+  for (const one of found) {
+    const more = left.filter(other => knows(one, other) || knows(other, one))
+    found.push(...more)
+    left = left.filter(other => !more.includes(other))
+  }
+  return left.length === 0
+}
