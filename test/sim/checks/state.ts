@@ -90,6 +90,8 @@ export function noLostEdit(subject: Subject): Check {
         // What a clone held counts as held by its original, which has less: where that one then
         // writes alone, others may take its write for one that they have seen.
         if (subject.world.hadClone && part.disks < DISKS_SAFE) continue
+        // A disk that went back has forgotten what it said that it holds: the same, on two disks.
+        if (part.ackedMs >= subject.world.restoredMs) continue
         for (const host of core) {
           const replica = host.agent?.replica
           if (replica === undefined || replica.removed(part.uid)) continue

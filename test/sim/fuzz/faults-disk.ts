@@ -91,8 +91,10 @@ export const DISK_FAULTS: readonly Fault[] = [
       context.during(context.durationMs, [host], () => {
         if (host.identity !== identity || !context.faults.atlas.mayForget(host)) return
         const { isOn } = host
+        const { world } = context
         if (host.isUp) host.kill(false)
-        context.world.trace(`${host.id} old backup restored`)
+        world.restoredMs = Math.min(world.restoredMs, world.clock.nowMs())
+        world.trace(`${host.id} old backup restored`)
         host.disk.restore(backup)
         if (isOn) host.start()
       })

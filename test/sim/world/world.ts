@@ -64,6 +64,8 @@ export class World {
   readonly #watchers = new Set<Watcher>()
   /** Somebody has copied a data directory to another host. */
   hadClone = false
+  /** When a disk first went back to an older state of itself. */
+  restoredMs = Number.POSITIVE_INFINITY
   #operations = 0
   #numbers = 0
   #isTouched = false
