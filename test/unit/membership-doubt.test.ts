@@ -1,6 +1,7 @@
 /** Doubtful evidence: bad links, one-way cuts, liars, starvation. Nobody may die of it. */
 import { equal, ok } from 'uvu/assert'
 import type { AlertBody, MembershipMessage } from '../../gossip/core/membership/message.ts'
+import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
 import { sealerOf } from '../helpers/membership-host.ts'
 import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
@@ -201,6 +202,49 @@ test('a rack of four that falls silent is gone within one batch on each survivor
     ok(spreadMs <= 300, `${by} sees them die over ${spreadMs} ms`)
     ok(Math.max(...deaths) <= 5_200, `${by} ${deaths.join()}`)
   }
+})
+
+/** Somebody pauses in a mesh of 20 and never hears of it; that it is back is told to nobody. */
+function stale(): { w: World; subject: string; observers: string[]; calm: string[] } {
+  const { w, ids } = world(20)
+  const subject = ids.at(-1) as string
+  const observers = [...new ObserverGraph(ids).observers(subject)]
+  for (const id of ids) {
+    w.host(id).tamper = (to, message) => {
+      const isTold = message.kind === 'alert' && message.alert.body.reports.length > 0
+      return message.kind === 'alert' && (to === subject || !isTold) ? undefined : message
+    }
+  }
+  w.pause(subject)
+  w.run(2_600)
+  w.resume(subject)
+  w.run(10_000)
+  for (const id of ids) w.host(id).tamper = undefined
+  return {
+    ...{ w, subject, observers },
+    calm: ids.filter(id => id !== subject && !observers.includes(id))
+  }
+}
+
+test('a withdrawal that was missed comes with the next link', () => {
+  const { w, subject, observers, calm } = stale()
+  const doubter = calm.find(id => w.stateOf(id, subject) === 'suspect') ?? ''
+  for (const id of observers) w.reset(doubter, id)
+  w.run(5_000)
+  equal(w.stateOf(doubter, subject), 'alive')
+})
+
+test('what a daemon reported ends with its life', () => {
+  const { w, subject, observers, calm } = stale()
+  ok(calm.some(id => w.stateOf(id, subject) === 'suspect'))
+  for (const id of observers) w.kill(id)
+  w.run(200)
+  for (const id of observers) w.start(id)
+  w.run(10_000)
+  equal(
+    calm.filter(id => w.stateOf(id, subject) !== 'alive'),
+    []
+  )
 })
 
 test.run()

@@ -21,7 +21,8 @@ interface Heard {
   readonly incarnation: number
   readonly sequence: number
   readonly reports: ReadonlyMap<NodeId, Report>
-  readonly alert: Signed<AlertBody>
+  /** Undefined: nothing of its present life yet. */
+  readonly alert: Signed<AlertBody> | undefined
   readonly heardMs: number
 }
 
@@ -36,7 +37,7 @@ export interface AlertsComponents {
 export class Alerts {
   readonly #c: AlertsComponents
   readonly #heard = new Map<NodeId, Heard>()
-  /** Our last one, while it reports anybody. */
+  /** Our last one: whoever missed that we take a report back hears it with the next link. */
   #own: Signed<AlertBody> | undefined
   #sequence = 0
   #said = ''
@@ -106,8 +107,8 @@ export class Alerts {
     const sinceMs = context.awakeMs - context.config.sideMs
     const recent = [...this.#heard.values()].filter(({ heardMs }) => heardMs >= sinceMs)
     const others = context.sample(recent, GREETED_MAX).map(({ alert }) => alert)
-    for (const alert of this.#own === undefined ? others : [this.#own, ...others]) {
-      if (alert.author !== peer) context.send(peer, { kind: 'alert', alert })
+    for (const alert of [this.#own, ...others]) {
+      if (alert !== undefined && alert.author !== peer) context.send(peer, { kind: 'alert', alert })
     }
   }
 
@@ -120,6 +121,15 @@ export class Alerts {
       }
     }
     return subjects
+  }
+
+  /** It lives anew: what it reported before counts no more, whoever tells it again. */
+  begin(node: NodeId, incarnation: number): void {
+    const before = this.#heard.get(node)
+    if (before === undefined || before.incarnation >= incarnation) return
+    const heardMs = Number.NEGATIVE_INFINITY
+    const nothing = { sequence: 0, reports: new Map(), alert: undefined, heardMs }
+    this.#heard.set(node, { incarnation, ...nothing })
   }
 
   /** Its reports count no more: it died, left or was forgotten. */
@@ -181,7 +191,7 @@ export class Alerts {
       reports: reports.slice(0, REPORTS_MAX)
     }
     const alert = context.sealer.seal(body)
-    this.#own = reports.length > 0 ? alert : undefined
+    this.#own = alert
     links.broadcast({ kind: 'alert', alert })
   }
 }

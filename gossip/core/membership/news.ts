@@ -105,6 +105,7 @@ export class News {
     const known = roster.get(node)
     const newcomer = known === undefined
     if (!roster.takeAlive(alive)) return this.#twin(alive, known)
+    if (known?.boot !== alive.body.boot) alerts.begin(node, alive.body.incarnation)
     suspicion.refuted(node, phase === 'restarting' ? restartMs : undefined)
     verdict.end(node)
     if (except === undefined) return
