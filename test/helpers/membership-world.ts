@@ -207,6 +207,12 @@ export class World {
     if (pipe !== undefined) this.#pipes.break(pipe, undefined)
   }
 
+  /** The connection between two is of no use for so long, as TCP's after a cut; its path is. */
+  stall(a: NodeId, b: NodeId, ms: number): void {
+    const pipe = this.#pipes.of(a, b)
+    for (const end of [a, b]) pipe?.lastMs.set(end, this.nowMs + ms)
+  }
+
   passes(from: NodeId, to: NodeId): boolean {
     return this.#pipes.passes(from, to)
   }

@@ -204,6 +204,20 @@ test('a rack of four that falls silent is gone within one batch on each survivor
   }
 })
 
+for (const count of [2, 3, 4, 9]) {
+  test(`a link that stalled is replaced in 6 s, also while others vouch (N=${count})`, () => {
+    const { w, ids } = world(count)
+    const [a, b] = ids as [string, string]
+    w.stall(a, b, 60_000)
+    w.run(6_000)
+    nobodyDied(w)
+    equal(
+      [w.machine(a).members().get(b)?.directPath, w.machine(b).members().get(a)?.directPath],
+      [true, true]
+    )
+  })
+}
+
 /** Somebody pauses in a mesh of 20 and never hears of it; that it is back is told to nobody. */
 function stale(): { w: World; subject: string; observers: string[]; calm: string[] } {
   const { w, ids } = world(20)

@@ -305,7 +305,9 @@ export class Suspicion {
   #renew(watch: Watch): void {
     const { context, links, dial } = this.#c
     if (!links.has(watch.subject)) return dial(watch.subject)
-    if (watch.reset || silentMs(watch, context.awakeMs) < context.config.silenceDeadMs) return
+    // Others may vouch for it all the while, and TCP try again as late as the path was broken.
+    const quiet = context.awakeMs - (watch.quietMs ?? context.awakeMs)
+    if (watch.reset || quiet < context.config.silenceDeadMs) return
     watch.reset = true
     context.emit({ kind: 'disconnect', peer: watch.subject })
   }
