@@ -179,8 +179,10 @@ class SlotDecider {
       const waitMs = moves ? this.#in.moveWaitMs() : this.#freeWaitMs()
       if (waitMs > 0) return this.#due(waitMs)
     }
+    // Of two claims that replace each other neither would stand, and both run for ever.
+    const isReplaced = this.#rivals.some(({ record }) => record.replaces.includes(mine.claim))
     this.#publish({
-      ...mine,
+      ...(isReplaced ? takenBack(mine, this.#rivals, this.#in.random) : mine),
       state: 'starting',
       reason: '',
       paced: false,

@@ -80,6 +80,17 @@ test('a slot that was handed over and is ours again is taken back under a new cl
   equal(one.mine(0), mine, 'once')
 })
 
+test('a slot that is ours again, before the other copy was healthy, starts under a new claim', () => {
+  const one = side()
+  one.claim('a', 0, { state: 'claimed', ran: true })
+  one.claim('b', 0, { state: 'starting', sequence: 4, replaces: ['c-a-0'] })
+  one.targets.set(0, 'a')
+  one.decide(0)
+  const mine = one.mine(0)
+  equal([mine?.state, mine?.sequence, mine?.replaces], ['starting', 5, ['c-b-0']])
+  ok(mine?.claim !== 'c-a-0', 'two that replace each other would both stand for nothing')
+})
+
 test('an ended copy is not restarted to fight a running one for the slot', () => {
   const one = side(1, { volumes: [DATA_VOLUME], partition: 'manual' })
   one.claim('a', 0)
