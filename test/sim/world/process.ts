@@ -203,6 +203,8 @@ export class SimProcess {
     const { disk, address } = this.#host
     await this.#storage.open({ member: disk.isMember })
     const store = await this.#storage.opened(signal)
+    // Whoever was killed meanwhile trusts nothing.
+    signal.throwIfAborted()
     const { amnesiac } = store
     if (amnesiac !== undefined) this.#host.world.trace(`${this.#host.id} amnesiac: ${amnesiac}`)
     this.#host.world.observe({ kind: 'opened', host: this.#host, amnesiac })
