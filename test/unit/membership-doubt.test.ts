@@ -3,6 +3,7 @@ import { equal, ok } from 'uvu/assert'
 import type { AlertBody, MembershipMessage } from '../../gossip/core/membership/message.ts'
 import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
 import { sealerOf } from '../helpers/membership-host.ts'
+import { alive, quiet } from '../helpers/membership-puppets.ts'
 import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -238,6 +239,20 @@ function stale(): { w: World; subject: string; observers: string[]; calm: string
     ...{ w, subject, observers },
     calm: ids.filter(id => id !== subject && !observers.includes(id))
   }
+}
+
+for (const count of [2, 3, 4, 20]) {
+  test(`who does not answer where it said hello is sought where it says it is (N=${count})`, () => {
+    const { p, x } = quiet(count)
+    const moved = '/ip4/10.0.0.9/tcp/1'
+    p.say(x, { kind: 'alive', alive: alive(x, 2, { addresses: [moved] }) })
+    p.run(4_000)
+    const knocks = p.effects.filter(effect => effect.kind === 'knock')
+    const hello = `/ip4/10.0.0.1/tcp/1/${x}`
+    // First there alone: a wrong address beside it would hide that it is refused.
+    equal(knocks[0]?.addresses, [hello])
+    equal(knocks[1]?.addresses, [hello, moved])
+  })
 }
 
 test('a withdrawal that was missed comes with the next link', () => {

@@ -10,7 +10,7 @@ import type { Links } from './links.ts'
 import type { Roster } from './members.ts'
 import type { MembershipMessage, Report } from './message.ts'
 import type { ObserverGraph } from './observers.ts'
-import { heldBack, isDue, newWatch, silentMs, type Watch } from './watch.ts'
+import { heldBack, isDue, NEVER_MS, newWatch, silentMs, type Watch } from './watch.ts'
 
 /** SWIM's k, memberlist's IndirectChecks. */
 const ASKED_MAX = 3
@@ -326,7 +326,11 @@ export class Suspicion {
   #knock(watch: Watch): void {
     const { context, links, roster } = this.#c
     const hello = links.addresses(watch.subject)
-    const addresses = hello.length > 0 ? hello : (roster.get(watch.subject)?.addresses ?? [])
+    const said = roster.get(watch.subject)?.addresses ?? []
+    // Where it last said hello, for a wrong address keeps a knock from being refused. Once nothing
+    // answers there it may have moved, or that hello was a clone's.
+    const isWrong = watch.knockedMs > NEVER_MS && watch.evidence === 'silent'
+    const addresses = hello.length > 0 && !isWrong ? hello : [...new Set([...hello, ...said])]
     if (addresses.length === 0) return
     this.#knockToken += 1
     watch.knockToken = this.#knockToken

@@ -58,20 +58,28 @@ export class Network {
   }
 
   /** Asks the kernel behind an address whether somebody listens. */
-  knock(from: SimHost, addresses: readonly string[], timeoutMs: number): Promise<KnockOutcome> {
+  async knock(
+    from: SimHost,
+    addresses: readonly string[],
+    timeoutMs: number
+  ): Promise<KnockOutcome> {
+    const all = addresses.map(address => this.#knockOne(from, address, timeoutMs))
+    const outcomes = await Promise.all(all)
+    if (outcomes.includes('accepted')) return 'accepted'
+    const refused = outcomes.length > 0 && outcomes.every(outcome => outcome === 'refused')
+    return refused ? 'refused' : 'nothing'
+  }
+
+  #knockOne(from: SimHost, address: string, timeoutMs: number): Promise<KnockOutcome> {
     return new Promise(answer => {
       const resolve = (outcome: KnockOutcome): void => {
         from.world.touch()
         answer(outcome)
       }
-      const target = this.#find(addresses)
+      const target = this.#hosts.get(address)
       const there = target?.isOn === true && this.paths.isWhole(from.id, target.id)
-      if (target === undefined || !there) {
-        this.clock.schedule(timeoutMs, () => resolve('nothing'))
-        return
-      }
-      const afterMs = this.#roundTripMs(from, target)
-      if (afterMs > timeoutMs) {
+      const afterMs = there ? this.#roundTripMs(from, target) : timeoutMs
+      if (!there || afterMs > timeoutMs) {
         this.clock.schedule(timeoutMs, () => resolve('nothing'))
         return
       }
@@ -200,14 +208,6 @@ export class Network {
     if (replayPerMille > 0 && random.int(1_000) < replayPerMille) {
       this.clock.schedule(random.int(replayMs), deliver)
     }
-  }
-
-  #find(addresses: readonly string[]): SimHost | undefined {
-    for (const address of addresses) {
-      const host = this.#hosts.get(address)
-      if (host !== undefined) return host
-    }
-    return undefined
   }
 
   #roundTripMs(a: SimHost, b: SimHost): number {
