@@ -54,10 +54,10 @@ function show(result: SeedResult): void {
     process.stdout.write(`seed ${seed}: VIOLATION ${violation.message}\n`)
     if (!line.flag('minimise')) process.stdout.write(`  replay: ${replay(seed)}\n`)
   } else if (runs === 1) {
-    const took = `${convergedMs} ms after the last fault`
-    process.stdout.write(
-      `seed ${seed}: every promise kept, converged ${took}, trace ${traceHash}\n`
-    )
+    const after = `converged ${convergedMs} ms after the last fault`
+    // Clones have left nobody an address.
+    const ended = convergedMs === undefined ? 'nobody can find anybody' : after
+    process.stdout.write(`seed ${seed}: every promise kept, ${ended}, trace ${traceHash}\n`)
   }
 }
 

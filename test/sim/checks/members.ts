@@ -114,10 +114,11 @@ export function noHealthyDeath(subject: Subject): Check {
       // A daemon that starts tells first what it believed when it ended, and what others did that
       // start with it; until it has heard more, it is not ready and decides nothing.
       if (!knewIt(observation) || host.agent?.ready !== true) return
-      // Whoever shares its identity with another finds its links taken.
-      const twins = [...subject.world.hosts.values()].filter(one => one.identity === host.identity)
-      if (twins.length > 1) return
-      const calmMs = subject.faults.disturbance.calmMs(buried.id)
+      // Whoever shares its identity with another, or just did, finds its links taken.
+      const { disturbance } = subject.faults
+      if (host.isClone) return
+      if (host.hadClone && disturbance.calmMs(host.id) <= HEALTHY_AFTER_MS) return
+      const calmMs = disturbance.calmMs(buried.id)
       if (calmMs > HEALTHY_AFTER_MS) {
         violate(name, `${host.id} buries ${buried.id}, well for ${calmMs} ms`)
       }

@@ -71,16 +71,11 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await pass(subject, watch, options.safetyMs)
     const core = transition(subject, options.seed)
     await pass(subject, watch, SAMPLE_MS)
-    // Of two clones the wrong one may have gone: a person starts it again.
-    for (const host of core) if (!host.isUp) host.start()
-    convergedMs = await converge(subject, watch, core, limitOf(faults))
-    // Ramps end and moves follow: never for long.
-    await pass(subject, watch, STAYS_MS)
-    await converge(subject, watch, core, CALM_AGAIN_MS)
-    const stage = await drill(subject, watch, core, options.seed)
-    for (const [what, value] of stage.figures) figures.set(what, value)
-    await converge(subject, watch, stage.core, limitOf(faults))
-    for (const check of checks) check.finish?.(stage.core)
+    // Clones may have left their addresses to all who knew the right ones. Then a person has to
+    // tell them: what was promised holds, but without a beacon nobody finds anybody.
+    const inReach = !world.hadClone || stayInReach(core.filter(isIn))
+    if (inReach) convergedMs = await comeBack({ subject, watch, core, seed: options.seed, figures })
+    else world.trace('clones have left nobody an address')
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     world.trace(`VIOLATION ${error.message}`)
@@ -96,6 +91,30 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     lines: world.lines,
     beliefs: () => dump(world)
   }
+}
+
+interface Return {
+  readonly subject: Subject
+  readonly watch: Watch
+  readonly core: readonly SimHost[]
+  readonly seed: number
+  readonly figures: Map<string, number>
+}
+
+/** What must come true of a core without faults; how long it took at first. */
+async function comeBack({ subject, watch, core, seed, figures }: Return): Promise<number> {
+  const { faults } = subject
+  // Of two clones the wrong one may have gone: a person starts it again.
+  for (const host of core) if (!host.isUp) host.start()
+  const convergedMs = await converge(subject, watch, core, limitOf(faults))
+  // Ramps end and moves follow: never for long.
+  await pass(subject, watch, STAYS_MS)
+  await converge(subject, watch, core, CALM_AGAIN_MS)
+  const stage = await drill(subject, watch, core, seed)
+  for (const [what, value] of stage.figures) figures.set(what, value)
+  await converge(subject, watch, stage.core, limitOf(faults))
+  for (const check of watch.checks) check.finish?.(stage.core)
+  return convergedMs
 }
 
 /** Violations inside of callbacks are kept: code under test must not catch them. */
