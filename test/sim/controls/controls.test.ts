@@ -8,20 +8,13 @@ import { Faults } from '../fuzz/context.ts'
 import { ALL_FAULTS } from '../fuzz/options.ts'
 import { World } from '../world/world.ts'
 import { edited } from './build.ts'
-import { type Control, SEEDS_MAX } from './control.ts'
+import { SEEDS_MAX } from './control.ts'
 import { CONTROLS, CONTROLS_TABLE, rowOf } from './controls.ts'
-import { runBundle, type SeedRange } from './run-bundle.ts'
+import { noticeAll, TRIES } from './notice.ts'
+import { OF_MEMBERS } from './of-members.ts'
+import { OF_STATE } from './of-state.ts'
 
 const test = suite('negative controls', { timeoutMs: 120_000 })
-/** Other changes move what a seed does a little: so many seeds from the known one may be needed. */
-const TRIES = 12
-
-/** Where each control was noticed, for the same seeds without it. */
-const noticed: SeedRange[] = []
-
-function nodesOf({ nodes }: Control): { nodes?: number } {
-  return nodes === undefined ? {} : { nodes }
-}
 
 /** Names of all checks: of the objects, of what must come true in the end, and of drills. */
 function checkNames(): string[] {
@@ -75,26 +68,6 @@ test('an edit fits exactly once, or is refused', () => {
   throws(() => edited('add', [edit]), /a\.ts has 0 times/)
 })
 
-for (const control of CONTROLS) {
-  const { name, edits, caughtBy, seed, minutes } = control
-  test(`noticed by ${caughtBy.join(' or ')}: ${name}`, async ({ signal }) => {
-    const range = { first: seed, runs: TRIES, minutes, ...nodesOf(control), until: caughtBy }
-    const lines = await runBundle({ edits, ranges: [range], signal })
-    const last = lines.at(-1)
-    const said = lines.map(line => `${line.seed} ${line.message ?? 'clean'}`).join('; ')
-    ok(last?.check !== undefined && caughtBy.includes(last.check), said)
-    noticed.push({ ...range, first: last.seed, runs: 1, until: [] })
-  })
-}
-
-test('the same seeds are clean when nothing is broken', async ({ signal }) => {
-  const ranges = new Map(noticed.map(range => [JSON.stringify(range), range]))
-  const lines = await runBundle({ edits: [], ranges: [...ranges.values()], signal })
-  is(lines.length, ranges.size)
-  equal(
-    lines.flatMap(({ seed, message }) => (message === undefined ? [] : [`${seed} ${message}`])),
-    []
-  )
-})
+noticeAll(test, [...OF_STATE, ...OF_MEMBERS])
 
 test.run()
