@@ -1,4 +1,4 @@
-import { equal, is, ok, throws } from 'uvu/assert'
+import { equal, is, throws } from 'uvu/assert'
 import { filesBelow, readSource } from '../../helpers/source.ts'
 import { suite } from '../../helpers/suite.ts'
 import { allChecks } from '../checks/index.ts'
