@@ -53,6 +53,7 @@ export class Submissions {
   readonly #c: SubmissionsComponents
   readonly #pending = new Map<string, PendingSubmission>()
   #isLeaving = false
+  #hasLeft = false
 
   constructor(components: SubmissionsComponents) {
     this.#c = components
@@ -85,7 +86,7 @@ export class Submissions {
       commands: [],
       effects: [{ kind: 'reply', operation, answer }]
     })
-    if (this.#isLeaving) return reply(LEAVING)
+    if (this.#isLeaving || this.#hasLeft) return reply(LEAVING)
     if (this.#pending.has(operation)) return { commands: [], effects: [] }
     if (this.#pending.size >= PENDING_MAX) {
       return reply({ ok: false, code: 'LIMIT', message: 'too many submissions wait for disks' })
@@ -128,7 +129,7 @@ export class Submissions {
 
   /** It has left: its disk counts for nobody any more, and it answers for no others. */
   end(): readonly AgentEffect[] {
-    this.#isLeaving = true
+    this.#hasLeft = true
     const open = [...this.#pending.keys()]
     this.#pending.clear()
     return open.map(operation => ({ kind: 'reply', operation, answer: UNDECIDED }))

@@ -52,6 +52,14 @@ test('who has left takes no more submissions', () => {
   equal(refusal(ask(submissions, 'op-2')), 'UNAVAILABLE')
 })
 
+test('who has left has left, also when its goodbye is cut short', () => {
+  const submissions = open()
+  submissions.leave(true)
+  submissions.end()
+  submissions.leave(false)
+  equal(refusal(ask(submissions, 'op-1')), 'UNAVAILABLE')
+})
+
 test('who is about to leave takes none either, until it has to stay', () => {
   const submissions = open()
   equal(refusal(ask(submissions, 'op-1')), '')

@@ -44,6 +44,8 @@ export class Membership {
   readonly #awareness: Awareness
   #startedMs: number | undefined
   #joined = false
+  /** We knew others when we started: what we tell is of the mesh, also while we `join` it again. */
+  #returns = false
   /** Who asks for our roster before we have one: two that look for the mesh are none. */
   readonly #askers = new Map<NodeId, readonly number[]>()
   #tickToken = 0
@@ -136,6 +138,7 @@ export class Membership {
     const context = this.#context
     this.#startedMs = context.nowMs
     this.#identity.begin(this.#roster.restore(persisted))
+    this.#returns = this.#roster.members.size > 1
     this.#rewire()
     this.#beatMs = context.nowMs + context.random.int(context.config.heartbeatMs)
     this.#dialer.restored()
@@ -271,7 +274,9 @@ export class Membership {
       case 'heartbeat':
         return
       case 'digest':
-        if (this.#dialer.joining) return void this.#askers.set(from, message.buckets)
+        if (this.#dialer.joining && !this.#returns) {
+          return void this.#askers.set(from, message.buckets)
+        }
         return this.#sync.digest(from, message.buckets)
       case 'roster':
         this.#news.rows(from, message.rows, message.forgets, this.#joined)

@@ -1,0 +1,61 @@
+/** Getting in, and in again: without the first node, before anybody is in, after a power cut. */
+import { equal } from 'uvu/assert'
+import { World } from '../helpers/membership-world.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('membership: join', { timeoutMs: 30_000 })
+
+/** How often each has got in, in all its lives. */
+function joins(w: World, ids: readonly string[]): number[] {
+  return ids.map(id => w.host(id).events.filter(event => event.kind === 'joined').length)
+}
+
+for (const count of [1, 2, 3, 4, 20]) {
+  test(`a power cut soon after they met parts nobody, though the first is gone (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const ids = Array.from({ length: count }, (_, index) => `n${index + 10}`)
+    for (const id of ids) w.start(id, id === ids[0] ? undefined : ids[0])
+    w.run(8_000)
+    for (const id of ids) equal(w.seen(id, 'alive'), ids)
+    for (const id of ids) w.cutPower(id)
+    w.run(1_000)
+    const rest = ids.slice(1)
+    for (const id of rest) w.start(id)
+    w.run(20_000)
+    for (const id of rest) equal(w.seen(id, 'alive'), rest)
+  })
+
+  test(`whoever has not got in takes nobody in: no mesh beside the mesh (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const ids = w.mesh(count)
+    const [first = ''] = ids
+    for (const id of ids) w.silence(id)
+    w.start('early', first)
+    w.start('late', 'early')
+    w.run(60_000)
+    equal(joins(w, ['early', 'late']), [0, 0])
+    for (const id of ids) w.start(id)
+    w.run(20_000)
+    const all = [...ids, 'early', 'late'].sort()
+    for (const id of all) equal(w.seen(id, 'alive'), all)
+  })
+}
+
+for (const count of [3, 4, 20]) {
+  test(`members that are told to join once more meet, though that address is gone (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const ids = w.mesh(count)
+    const [first = '', ...rest] = ids
+    for (const id of ids) w.silence(id)
+    const before = joins(w, rest)
+    for (const id of rest) w.start(id, first)
+    w.run(20_000)
+    equal(
+      joins(w, rest),
+      before.map(lives => lives + 1)
+    )
+    for (const id of rest) equal(w.seen(id, 'alive'), rest)
+  })
+}
+
+test.run()
