@@ -84,7 +84,7 @@ export function obituary(
 }
 
 export function forget(author: NodeId, node: NodeId, incarnation: number): Signed<ForgetBody> {
-  return sealerOf(author).seal({ kind: 'forget', node, incarnation })
+  return sealerOf(author).seal({ kind: 'forget', node, last: alive(node, incarnation) })
 }
 
 export class Puppets {

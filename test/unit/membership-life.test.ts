@@ -317,12 +317,13 @@ const sign = (body: unknown, author = ID): unknown => sealerOf(author).seal(body
 
 test('a message is taken only when every field is as it must be', () => {
   const row = { state: 'alive', alive: sign(alive), obituaries: [] }
+  const other = { ...alive, node: 'n2' }
   const good: unknown[] = [
     { kind: 'heartbeat' },
     { kind: 'alive', alive: sign(alive) },
     { kind: 'alive', alive: sign({ ...alive, future: 'field' }) },
     { kind: 'roster', rows: [row], forgets: [], want: [], done: true },
-    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', incarnation: 1 }) }
+    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', last: sign(other, 'n2') }) }
   ]
   for (const value of good) ok(readMembershipMessage(value) !== undefined, JSON.stringify(value))
   const obituary = { kind: 'obituary', node: 'n2', subject: ID, incarnation: 2 }
@@ -352,7 +353,11 @@ test('a message is taken only when every field is as it must be', () => {
     { kind: 'roster', rows: [{ ...row, state: 'left' }], forgets: [], want: [], done: true },
     { kind: 'roster', rows: [row], forgets: [], want: [64], done: true },
     { kind: 'obituary', obituary: sign(obituary, 'n2'), alive: sign(alive) },
-    { kind: 'forget', forget: sign({ kind: 'forget', node: ID, incarnation: 1 }) }
+    { kind: 'forget', forget: sign({ kind: 'forget', node: ID, last: sign(alive) }) },
+    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', incarnation: 2 ** 47 }) },
+    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', last: other }) },
+    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', last: sign(alive) }) },
+    { kind: 'forget', forget: sign({ kind: 'forget', node: 'n2', last: sign(other) }) }
   ]
   for (const value of bad) equal(readMembershipMessage(value), undefined, JSON.stringify(value))
 })

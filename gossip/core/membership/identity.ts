@@ -15,8 +15,6 @@ import { INCARNATION_MAX, type LeaveBody } from './message.ts'
 const OUTBID_MAX = 3
 /** Who started so lately is the second of two clones. */
 const YOUNG_MS = 10_000
-/** A forget that is further ahead of us is a liar's: to follow it would use up all incarnations. */
-const FORGOTTEN_JUMP_MAX = 2 ** 20
 /** Alerts about us may come from a liar: so far apart at least are the answers. */
 const REFUTE_MS = 1_000
 
@@ -114,8 +112,7 @@ export class Identity {
 
   /** We were forgotten in life `incarnation`; an old backup of ours may not have come so far. */
   forgotten(incarnation: number): void {
-    const ahead = incarnation - this.#incarnation
-    if (this.#left || ahead < 0 || ahead > FORGOTTEN_JUMP_MAX) return
+    if (this.#left || incarnation < this.#incarnation) return
     if (!this.settled) this.#incarnation = incarnation
     else {
       this.#c.context.stats.refutes += 1

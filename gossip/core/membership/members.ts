@@ -132,7 +132,7 @@ export class Roster {
     if (!supersedes({ state: 'alive', incarnation }, this.#claim(known))) return false
     const forget = this.#forgets.get(node)
     if (forget !== undefined) {
-      if (forget.body.incarnation >= incarnation) return false
+      if (forget.body.last.body.incarnation >= incarnation) return false
       this.#forgets.delete(node)
     }
     if (known === undefined && this.#members.size >= MEMBERS_MAX) {
@@ -240,11 +240,12 @@ export class Roster {
 
   /** Drops a member that is dead or left here. False when it is not, or that is old. */
   takeForget(forget: Signed<ForgetBody>): boolean {
-    const { node, incarnation } = forget.body
+    const { node, last } = forget.body
+    const { incarnation } = last.body
     const known = this.#members.get(node)
     if (known !== undefined && (this.lives(node) || known.incarnation > incarnation)) return false
     const before = this.#forgets.get(node)
-    if (before !== undefined && before.body.incarnation >= incarnation) return false
+    if (before !== undefined && before.body.last.body.incarnation >= incarnation) return false
     if (before === undefined && this.#forgets.size >= MEMBERS_MAX) {
       this.#context.drop('members')
       return false
@@ -261,6 +262,11 @@ export class Roster {
     })
     if (known !== undefined) this.#context.notify({ kind: 'forgotten', node })
     return true
+  }
+
+  /** What a member said last of itself. */
+  lastWord(id: NodeId): Signed<AliveBody> | Signed<LeaveBody> | undefined {
+    return this.#papers.get(id)?.leave ?? this.#members.get(id)?.alive
   }
 
   /** A member as it is sent and stored. */

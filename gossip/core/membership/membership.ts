@@ -307,9 +307,9 @@ export class Membership {
       case 'addresses':
         return this.#identity.addresses(command.addresses)
       case 'forget': {
-        const incarnation = this.#roster.get(command.node)?.incarnation
-        if (incarnation === undefined || command.node === this.#context.self) return
-        const body: ForgetBody = { kind: 'forget', node: command.node, incarnation }
+        const last = this.#roster.lastWord(command.node)
+        if (last === undefined || command.node === this.#context.self) return
+        const body: ForgetBody = { kind: 'forget', node: command.node, last }
         return this.#news.forget(this.#context.sealer.seal(body), [])
       }
       default:

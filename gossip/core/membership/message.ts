@@ -18,7 +18,8 @@ export interface LeaveBody {
 export interface ForgetBody {
   readonly kind: 'forget'
   readonly node: NodeId
-  readonly incarnation: number
+  /** Its own, as in an obituary: no other life can be meant, and no made-up one outbid. */
+  readonly last: Signed<AliveBody> | Signed<LeaveBody>
 }
 
 /** What an observer knows of a silent subject: how its last knock ended, `silent` before one. */
@@ -177,14 +178,17 @@ export const isProof = signedBy<ProofBody>(
   'proof',
   body => isId(body['asker']) && isNonce(body['nonce'])
 )
-/** The only statement about another: the author may be any member. */
+const isLastWord: Check<ForgetBody['last']> = (value): value is ForgetBody['last'] =>
+  isAlive(value) || isLeave(value)
+/** The author may be any member. */
 export const isForget: Check<Signed<ForgetBody>> = (value): value is Signed<ForgetBody> =>
   value instanceof Signed &&
   isRecord(value.body) &&
   value.body['kind'] === 'forget' &&
   isId(value.body['node']) &&
   value.body['node'] !== value.author &&
-  isIncarnation(value.body['incarnation'])
+  isLastWord(value.body['last']) &&
+  value.body['last'].author === value.body['node']
 
 const isObituaries = list(OBITUARIES_MAX, isObituary)
 

@@ -69,8 +69,8 @@ export class News {
   /** An operator's act, ours or another's. */
   forget(forget: Signed<ForgetBody>, except: readonly NodeId[] | undefined): void {
     const { context, roster, links, identity } = this.#c
-    const { node, incarnation } = forget.body
-    if (node === context.self) return identity.forgotten(incarnation)
+    const { node, last } = forget.body
+    if (node === context.self) return identity.forgotten(last.body.incarnation)
     if (!roster.takeForget(forget)) return
     this.#end(node)
     if (except !== undefined) links.relay({ kind: 'forget', forget }, except, [])
