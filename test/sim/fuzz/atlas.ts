@@ -7,6 +7,7 @@ import { Signed } from '../../../gossip/core/signed.ts'
 import { unwrap } from '../../../node/store/checksum.ts'
 import type { SimHost } from '../world/host.ts'
 import type { World } from '../world/world.ts'
+import { isIn } from './reach.ts'
 
 interface HeldWrite {
   readonly operations: readonly string[]
@@ -60,12 +61,12 @@ export class Atlas {
     return true
   }
 
-  /** Its store is not damaged and has not forgotten anything that peers still have to give back. */
+  /** It is in, its store is not damaged and has not forgotten anything that peers still have to give back. */
   #isSound(host: SimHost): boolean {
     const { agent } = host
     if (agent?.ready === true && !agent.amnesiac) this.#amnesiac.delete(host.id)
     const isWhole = host.disk.exists && !host.disk.unreadable && !this.#amnesiac.has(host.id)
-    return !host.isClone && !host.isLeaving && isWhole
+    return !host.isClone && !host.isLeaving && isWhole && isIn(host)
   }
 }
 

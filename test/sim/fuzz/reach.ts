@@ -16,6 +16,12 @@ function knownTo(host: SimHost): string[] {
   return known
 }
 
+/** It got further than to a first link: it knows others. */
+export function isIn({ disk, identity }: SimHost): boolean {
+  const others = disk.records().filter(([key]) => key.startsWith('member/'))
+  return disk.isMember && others.some(([key]) => key !== `member/${identity}`)
+}
+
 /** Whether each of these finds all others, along those who know somebody's present address. */
 export function stayInReach(hosts: readonly SimHost[]): boolean {
   const [first, ...rest] = hosts

@@ -14,7 +14,7 @@ import { Atlas } from './atlas.ts'
 import { FaultContext, Faults } from './context.ts'
 import { dump } from './dump.ts'
 import { ALL_FAULTS, type Planned, type SeedOptions } from './options.ts'
-import { stayInReach } from './reach.ts'
+import { isIn, stayInReach } from './reach.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -196,12 +196,6 @@ function transition({ world, faults }: Subject, seed: number): SimHost[] {
     host.start(isKnown || member === undefined ? undefined : [member.address])
   }
   return core
-}
-
-/** It got further than to a first link: it knows others. */
-function isIn({ disk, identity }: SimHost): boolean {
-  const others = disk.records().filter(([key]) => key.startsWith('member/'))
-  return disk.isMember && others.some(([key]) => key !== `member/${identity}`)
 }
 
 /** One thing that is done to the core on purpose, in some seeds after one that must not count. */
