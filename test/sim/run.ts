@@ -18,7 +18,7 @@ npm run sim -- --sum FILE
   --runs N      how many seeds, one after the other [1]
   --nodes N     hosts [drawn by the seed, 1 to 9]
   --minutes N   of simulated faults; what follows comes on top [10]
-  --sparse N    faults and requests N times as rare [1]
+  --sparse N    faults and requests N times as rare; 0.5: twice as many [1]
   --log WORD    short: one line a transition; long: and what each daemon believes in the end
   --minimise    of a seed that breaks a promise: the few actions that still do
   --tally FILE  leaves a line a seed in the file
@@ -40,7 +40,7 @@ const runs = line.whole('runs', 1) ?? 1
 const wishes = {
   nodes: line.whole('nodes', 1),
   minutes: line.positive('minutes'),
-  sparse: line.whole('sparse', 1)
+  sparse: line.positive('sparse')
 }
 const [log] = line.words('log', LOGS) ?? []
 const [tallyPath, sumPath] = [line.text('tally'), line.text('sum')]

@@ -60,8 +60,8 @@ export function drawOptions(seed: number, wishes: Wishes = {}): SeedOptions {
   const enabled = ALL_FAULTS.filter(fault => random.int(fault.needsBytes ? 8 : 2) === 0)
   const safetyMs = (wishes.minutes ?? DEFAULT_MINUTES) * 60_000
   const sparse = wishes.sparse ?? 1
-  const gapMs = 2_000 * 2 ** random.int(5) * sparse
-  const askGapMs = 4_000 * 2 ** random.int(5) * sparse
+  const gapMs = Math.ceil(2_000 * 2 ** random.int(5) * sparse)
+  const askGapMs = Math.ceil(4_000 * 2 ** random.int(5) * sparse)
   return {
     ...{ seed, nodes, safetyMs },
     zones: random.int(3) === 0 ? 2 : 1,
