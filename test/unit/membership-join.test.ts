@@ -58,4 +58,29 @@ for (const count of [3, 4, 20]) {
   })
 }
 
+for (const count of [1, 2, 3, 4, 20]) {
+  test(`a crash before it got in makes no member of a newcomer (N=${count})`, () => {
+    const w = new World({ seed: count, delayMs: 50 })
+    const ids = w.mesh(count)
+    w.run(3_000)
+    const last = ids.at(-1) ?? ''
+    w.start('early', last)
+    for (let ms = 0; w.stateOf('early', last) === undefined && ms < 2_000; ms += 1) w.run(1)
+    // It has heard who is there, and not yet of the others.
+    equal(joins(w, ['early']), [0])
+    w.kill('early')
+    equal(rosterOf(w, 'early'), [])
+    w.start('early', last)
+    w.run(20_000)
+    for (const id of [...ids, 'early']) equal(w.seen(id, 'alive'), [...ids, 'early'].sort())
+    equal(rosterOf(w, 'early'), ids)
+  })
+}
+
+/** Of whom its disk knows, itself left out. */
+function rosterOf(w: World, id: string): string[] {
+  const known = [...w.host(id).disk.keys()].map(key => key.replace('member/', ''))
+  return known.filter(other => other !== id).sort()
+}
+
 test.run()

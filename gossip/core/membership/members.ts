@@ -47,6 +47,8 @@ export class Roster {
   revision = 0
   /** The last whom we met, while a power cut would take that. */
   #unsafe: NodeId | undefined
+  /** Whom a newcomer hears of before it is in goes to no disk: after a crash it still joins. */
+  #isIn = false
   #census: Census = { revision: -1, living: [], dead: [], doubted: false }
 
   constructor(context: Context) {
@@ -111,10 +113,23 @@ export class Roster {
         if (this.#members.size >= MEMBERS_MAX) continue
         this.#papers.set(alive.body.node, papers)
         this.#put({ ...this.#member(alive), state, incarnation })
+        this.#isIn = true
       } else if (isForget(row)) this.#forgets.set(row.body.node, row)
       else this.#context.drop('malformed')
     }
     return own
+  }
+
+  /** A peer told us its roster, or nobody is there: what was heard until then goes to the disk. */
+  joined(): void {
+    if (this.#isIn) return
+    this.#isIn = true
+    const others = [...this.#members.keys()].filter(id => id !== this.#context.self)
+    const heard = [...others.map(id => this.row(id)), ...this.#forgets.values()]
+    this.#write(
+      heard.filter(one => one !== undefined),
+      true
+    )
   }
 
   /** Our own row. `publish`: it counts, and reaches the disk before it is sent. */
@@ -254,12 +269,7 @@ export class Roster {
     this.#members.delete(node)
     this.#papers.delete(node)
     this.revision += 1
-    const value = this.#context.codec.encode(forget)
-    this.#context.emit({
-      kind: 'persist',
-      records: [{ key: `${PREFIX}${node}`, value }],
-      sync: false
-    })
+    if (this.#isIn) this.#write([forget], false)
     if (known !== undefined) this.#context.notify({ kind: 'forgotten', node })
     return true
   }
@@ -330,8 +340,16 @@ export class Roster {
   /** What we say of ourselves must be on the disk before anybody hears it. */
   #persist(id: NodeId, sync = id === this.#context.self): void {
     const row = this.row(id)
-    if (row === undefined) return
-    const records = [{ key: `${PREFIX}${id}`, value: this.#context.codec.encode(row) }]
+    if (row === undefined || !(this.#isIn || id === this.#context.self)) return
+    this.#write([row], sync)
+  }
+
+  #write(kept: readonly (RosterRow | Signed<ForgetBody>)[], sync: boolean): void {
+    if (kept.length === 0) return
+    const records = kept.map(one => {
+      const node = isForget(one) ? one.body.node : one.alive.body.node
+      return { key: `${PREFIX}${node}`, value: this.#context.codec.encode(one) }
+    })
     this.#context.emit({ kind: 'persist', records, sync })
   }
 }

@@ -193,6 +193,7 @@ export class Membership {
     this.#identity.settle()
     if (this.#joined) return
     this.#joined = true
+    this.#roster.joined()
     this.#dialer.joined()
     this.#rewire()
     this.#sync.start()
