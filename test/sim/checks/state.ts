@@ -1,5 +1,6 @@
 /** S1, S2, S3, S4, S13: what was acknowledged is kept, what was removed stays so. */
 import { createHash } from 'node:crypto'
+import { PAST_MAX } from '../../../gossip/core/replication/constants.ts'
 import { CHECKSUM_BYTES } from '../../../node/store/checksum.ts'
 import { heldBy } from '../fuzz/atlas.ts'
 import type { Client, Part } from '../fuzz/client.ts'
@@ -12,8 +13,9 @@ const START_GRACE_MS = 20_000
 /** Below, an acknowledgement says that it is on this disk only. */
 const DISKS_SAFE = 2
 
-function partsOf(subject: Subject): Part[] {
-  return [...subject.client.history.values()].flatMap(asked => [...asked.parts.values()])
+function partsOf(subject: Subject): Map<string, Part> {
+  const parts = [...subject.client.history.values()].flatMap(asked => [...asked.parts.values()])
+  return new Map(parts.map(part => [part.part, part]))
 }
 
 /** S1: acknowledged on w disks means that it is on w disks, synced. */
@@ -34,7 +36,7 @@ export function durableAcks(subject: Subject): Check {
         if (part.ackedMs !== subject.world.clock.nowMs()) continue
         const before = said.get(part) ?? new Set()
         const disks = [...subject.world.hosts.values()].filter(
-          host => before.has(host) || holds(host, part)
+          host => before.has(host) || holds(host, part) || outgrew(subject, host, part)
         )
         said.set(part, new Set(disks))
         if (disks.length < answer.disks) {
@@ -74,6 +76,16 @@ function holds(host: SimHost, part: Part): boolean {
   )
 }
 
+/** A write that has seen it, and tells of so many later ones that it has no room for this one. */
+function outgrew(subject: Subject, host: SimHost, part: Part): boolean {
+  const { history } = subject.client
+  const parts = partsOf(subject)
+  return heldBy(host).some(
+    ({ operations: [last, ...past] }) =>
+      past.length === PAST_MAX && last !== undefined && hasSeen({ history, parts }, last, part.part)
+  )
+}
+
 /**
  * S3: of what was acknowledged, each write is what is read, or a conflict beside it, or was seen
  * by a write that is; or its life was ended. Who has seen what is written down by the client, not
@@ -84,7 +96,7 @@ export function noLostEdit(subject: Subject): Check {
   return {
     name,
     finish: core => {
-      const parts = new Map(partsOf(subject).map(part => [part.part, part]))
+      const parts = partsOf(subject)
       for (const part of parts.values()) {
         if (part.disks === 0 || part.uid === undefined) continue
         // What a clone held counts as held by its original, which has less: where that one then

@@ -61,7 +61,7 @@ export class Atlas {
     return true
   }
 
-  /** It is in, its store is not damaged and has not forgotten anything that peers still have to give back. */
+  /** It is in, and its store has not forgotten anything that peers still have to give back. */
   #isSound(host: SimHost): boolean {
     const { agent } = host
     if (agent?.ready === true && !agent.amnesiac) this.#amnesiac.delete(host.id)
