@@ -179,7 +179,7 @@ export function noResurrection(subject: Subject): Check {
     },
     finish: core => {
       const removed = new Map<string, Part>()
-      for (const part of partsOf(subject)) {
+      for (const part of partsOf(subject).values()) {
         if (part.removes && part.disks > 0 && part.uid !== undefined) removed.set(part.uid, part)
       }
       for (const host of core) {
