@@ -15,6 +15,9 @@ export interface AgentConfig {
   readonly viewSettleMs: number
   /** How long the next in rank waits for a due owner before it writes `noClaim`. */
   readonly claimTimeoutMs: number
+  /** As `claimTimeoutMs`, for an owner that lives but does not say that it sees what we see: its disk
+   * may be full. Must exceed a repair, for its word may be on the way. */
+  readonly ownerSilentMs: number
   /** How long two copies that do not fit together wait before the worse-ranked breaks first. */
   readonly handoverMs: number
   /** Rebalancing moves that this node takes over a minute. Failover is never paced by this. */
@@ -50,6 +53,7 @@ export const DEFAULT_AGENT_CONFIG: AgentConfig = {
   dataWaitMs: 3_000,
   viewSettleMs: 500,
   claimTimeoutMs: 2_000,
+  ownerSilentMs: 8_000,
   handoverMs: 60_000,
   movesPerMinute: 6,
   stableAfterMs: 10_000,
@@ -76,6 +80,7 @@ export const AGENT_PRESETS = {
     infoWaitMs: 4_000,
     dataWaitMs: 10_000,
     claimTimeoutMs: 5_000,
+    ownerSilentMs: 20_000,
     syncWaitMs: 10_000
   }
 } as const satisfies Record<string, AgentConfig>

@@ -17,7 +17,7 @@ import {
 } from '../../src/spec/workload.ts'
 import type { Claim } from './claim-book.ts'
 import type { NodeInfo } from './records.ts'
-import { itemOf, type View, type WorkloadView } from './view.ts'
+import { itemOf, type NoClaim, type View, type WorkloadView } from './view.ts'
 
 /** What mapping reads of a view; a forecast lays changed workloads over a real one. */
 export type MappingView = Pick<
@@ -111,17 +111,21 @@ function avoidOf(view: MappingView, workload: WorkloadView): readonly NodeId[] {
     if (failure.generation === workload.generation) avoid.add(node)
   }
   for (const record of view.noClaims(workload.uid)) {
-    const sameBoot = view.members.get(record.node)?.boot === record.boot
-    const claimed = view.claim(workload.uid, record.slot, record.node) !== undefined
-    if (sameBoot && !claimed && view.living(record.writer)) avoid.add(record.node)
+    if (stands(view, workload, record)) avoid.add(record.node)
   }
   return [...avoid].sort()
+}
+
+function stands(view: MappingView, { uid }: WorkloadView, record: NoClaim): boolean {
+  const { node, slot, boot, writer } = record
+  const sameBoot = view.members.get(node)?.boot === boot
+  return sameBoot && view.claim(uid, slot, node) === undefined && view.living(writer)
 }
 
 /** Whether a claim holds its slot on its node, and so enters placement. */
 function pins(view: MappingView, workload: WorkloadView, claim: Claim): boolean {
   const { record, node, slot } = claim
-  if (!mayPin(workload, claim)) return false
+  if (!mayPin(workload, claim) && !keeps(view, workload, claim)) return false
   if (view.abandoned(workload.uid, slot, record.claim)) return false
   if (workload.sticky) return true
   // A pin without data only spares a move; a node that drains or is ruled out wants to be left.
@@ -137,6 +141,14 @@ function mayPin(
 ): boolean {
   if (sticky || spec.rebalance === 'failover') return record.ran
   return record.pinned && record.generation === generation
+}
+
+/** A node that was passed over because it says nothing keeps what it runs well. */
+function keeps(view: MappingView, workload: WorkloadView, { node, record }: Claim): boolean {
+  if (!record.ran || record.generation !== workload.generation) return false
+  return view
+    .noClaims(workload.uid)
+    .some(one => one.node === node && one.silent === true && stands(view, workload, one))
 }
 
 function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {

@@ -1,13 +1,17 @@
 /**
- * A due owner that does not claim although it agrees on the view (`protocols.md` 4): the next in
- * rank says so, and placement goes on to another node. Void when the owner claims, restarts, or
- * the writer dies.
+ * A due owner that does not claim (`protocols.md` 4): the next in rank says so, and placement goes on
+ * to another node. Void when the owner claims, restarts, or the writer dies. One that lives but does
+ * not agree on the view for long (its disk is full: it can say nothing) is passed over too, until it
+ * agrees.
  */
 import type { NodeId } from '../../gossip/core/types.ts'
 import type { AgentConfig } from './config.ts'
 import type { Publish } from './evaluation.ts'
 import type { Placing } from './placing.ts'
 import type { View, WorkloadView } from './view.ts'
+
+/** So many in rank may say it. */
+const HEIRS_MAX = 3
 
 export interface NoClaimsComponents {
   readonly self: NodeId
@@ -19,6 +23,8 @@ export interface NoClaimsComponents {
 interface Due {
   readonly node: NodeId
   readonly viewHash: string
+  /** It does not say that it sees this view. */
+  readonly silent: boolean
   readonly sinceMs: number
 }
 
@@ -41,25 +47,30 @@ export class NoClaims {
     const { self, config, view, placing } = this.#c
     const { uid } = workload
     const { viewHash } = placing
-    this.#withdraw(workload, publish)
+    const open = this.#withdraw(workload, publish)
     const before = this.#dueSince.get(uid)
     const due = new Map<number, Due>()
-    let dueMs = Number.POSITIVE_INFINITY
+    let dueMs = open ? config.claimTimeoutMs : Number.POSITIVE_INFINITY
     for (const [slot, node] of targets) {
       if (node === self || view.claim(uid, slot, node) !== undefined) continue
-      if (view.views.get(node)?.viewHash !== viewHash) continue
+      const silent = !placing.agrees(node)
+      // Words of others about the view wake nobody up.
+      dueMs = Math.min(dueMs, config.claimTimeoutMs)
+      // It may have claimed, and have data by now, unheard.
+      if (silent && workload.sticky) continue
       const known = before?.get(slot)
-      const goesOn = known?.node === node && known.viewHash === viewHash
+      const goesOn = known?.node === node && known.viewHash === viewHash && known.silent === silent
       const sinceMs = goesOn ? known.sinceMs : nowMs
-      due.set(slot, { node, viewHash, sinceMs })
-      const leftMs = sinceMs + config.claimTimeoutMs - nowMs
+      due.set(slot, { node, viewHash, silent, sinceMs })
+      const waitMs = this.#waitMs(workload, node, silent)
+      if (waitMs === undefined) continue
+      const leftMs = sinceMs + waitMs - nowMs
       if (leftMs > 0) {
         dueMs = Math.min(dueMs, leftMs)
         continue
       }
-      if (this.#next(workload, node) !== self) continue
       const boot = view.members.get(node)?.boot ?? ''
-      publish(`noclaim/${uid}/${slot}`, { node, boot, viewHash })
+      publish(`noclaim/${uid}/${slot}`, { node, boot, viewHash, ...(silent && { silent }) })
       due.delete(slot)
     }
     if (due.size > 0) this.#dueSince.set(uid, due)
@@ -75,20 +86,30 @@ export class NoClaims {
     }
   }
 
-  #next(workload: WorkloadView, due: NodeId): NodeId | undefined {
-    const avoid = new Set(this.#c.placing.item(workload.item)?.avoid ?? [])
-    return this.#c.placing
+  /** The next in rank waits once, the one after it twice, for that one may be as silent. */
+  #waitMs(workload: WorkloadView, due: NodeId, silent: boolean): number | undefined {
+    const { config, placing, view, self } = this.#c
+    const avoid = new Set(placing.item(workload.item)?.avoid ?? [])
+    const heirs = placing
       .rank(workload.item)
-      .find(node => node !== due && this.#c.view.living(node) && !avoid.has(node))
+      .filter(node => node !== due && view.living(node) && !avoid.has(node))
+    const place = heirs.indexOf(self)
+    const onceMs = silent ? config.ownerSilentMs : config.claimTimeoutMs
+    return place < 0 || place >= HEIRS_MAX ? undefined : onceMs * (place + 1)
   }
 
-  #withdraw(workload: WorkloadView, publish: Publish): void {
-    const { self, view } = this.#c
+  /** True when the silence of somebody still stands. */
+  #withdraw(workload: WorkloadView, publish: Publish): boolean {
+    const { self, view, placing } = this.#c
+    let open = false
     for (const record of view.noClaims(workload.uid)) {
       if (record.writer !== self) continue
       const sameBoot = view.members.get(record.node)?.boot === record.boot
       const claimed = view.claim(workload.uid, record.slot, record.node) !== undefined
-      if (!sameBoot || claimed) publish(`noclaim/${workload.uid}/${record.slot}`, null)
+      const speaks = record.silent === true && placing.agrees(record.node)
+      if (!sameBoot || claimed || speaks) publish(`noclaim/${workload.uid}/${record.slot}`, null)
+      else open ||= record.silent === true
     }
+    return open
   }
 }

@@ -46,6 +46,11 @@ export class Placing {
     return this.#placer.digest()
   }
 
+  /** Whether a node says that it decides by the view that we decide by. */
+  agrees(node: NodeId): boolean {
+    return this.#view.views.get(node)?.viewHash === this.viewHash
+  }
+
   /** Whole input, as `why` and an offline laptop need it. */
   input(): PlacementInput {
     return this.#placer.input()

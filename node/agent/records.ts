@@ -101,6 +101,8 @@ export interface NoClaimRecord {
   readonly node: NodeId
   readonly boot: string
   readonly viewHash: string
+  /** It did not even say that it sees this view. What it runs stays where it is. */
+  readonly silent?: boolean
 }
 
 /** Owner record `duel/<uid>/<slot>/<rival claim>`: log2 of my run time, published once. */
@@ -190,7 +192,8 @@ export function isFailedRecord(value: unknown): value is FailedRecord {
 }
 
 export function isNoClaimRecord(value: unknown): value is NoClaimRecord {
-  return isRecord(value) && name(value['node']) && name(value['boot']) && name(value['viewHash'])
+  if (!isRecord(value) || !(value['silent'] === undefined || flag(value['silent']))) return false
+  return name(value['node']) && name(value['boot']) && name(value['viewHash'])
 }
 
 export function isDuelRecord(value: unknown): value is DuelRecord {

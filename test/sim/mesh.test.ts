@@ -97,6 +97,30 @@ for (const nodes of [2, 3, 4]) {
   })
 }
 
+for (const nodes of [3, 4, 20]) {
+  test(`of ${nodes} nodes one has a full disk: what it cannot claim runs elsewhere`, async () => {
+    const world = await mesh(nodes)
+    await deploy(world, 'n0', { replicas: 2 * nodes })
+    await world.until('all running', 5_000, () => exact(world, 2 * nodes, ids(world)))
+    await world.run(5_000)
+    const full = ids(world).at(-1) ?? ''
+    const victim = ids(world).at(-2) ?? ''
+    const rest = ids(world).filter(id => id !== victim)
+    const kept = world.running('web').filter(one => one.node !== victim)
+    world.host(full).disk.isFull = true
+    world.host(victim).kill(true)
+    await world.until('taken over', 20_000, () => exact(world, 2 * nodes, rest))
+    const stays = world.running('web').filter(one => kept.some(({ slot }) => slot === one.slot))
+    equal(stays, kept, 'what runs on the full disk stays there')
+    await deploy(world, 'n0', { name: 'late', replicas: 2 * nodes })
+    await world.until('deployed', 20_000, () => world.running('late').length === 2 * nodes)
+    world.host(full).disk.isFull = false
+    await world.run(20_000)
+    ok(exact(world, 2 * nodes, rest))
+    equal(world.running('late').length, 2 * nodes)
+  })
+}
+
 test('a daemon that is back within the restart grace finds nothing moved or restarted', async () => {
   const world = await mesh(3)
   await deploy(world, 'n0', { replicas: 6 })

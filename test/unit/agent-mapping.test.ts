@@ -147,6 +147,21 @@ test('a noClaim is void when its node claims, restarts, or its writer dies', () 
   equal(itemInput(view, 'u0')?.avoid, [])
 })
 
+test('who is passed over because it says nothing gets nothing new and keeps what it runs', () => {
+  const view = viewOf(['a', 'b', 'c'], [spec({ replicas: 3 })])
+  const generation = view.workloads.get('u0')?.generation ?? ''
+  view.setOwn('b', 'alloc/u0/1', allocation({ claim: 'cb', generation }))
+  view.setOwn('b', 'alloc/u0/2', allocation({ claim: 'cc', generation: 'older' }))
+  const said = { node: 'b', boot: 'boot-b', viewHash: 'h' }
+  view.setOwn('a', 'noclaim/u0/0', said)
+  equal([itemInput(view, 'u0')?.avoid, itemInput(view, 'u0')?.pins], [['b'], []])
+  view.setOwn('a', 'noclaim/u0/0', { ...said, silent: true })
+  equal(
+    [itemInput(view, 'u0')?.avoid, itemInput(view, 'u0')?.pins],
+    [['b'], [{ slot: 1, node: 'b' }]]
+  )
+})
+
 test('services of one project are one item with summed requests', () => {
   const resources = { cpuMillis: 500, memoryMiB: 64, cpuLimitMillis: 0, memoryLimitMiB: 0 }
   const view = viewOf(
