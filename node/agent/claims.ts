@@ -13,7 +13,7 @@ import type { DecideInput, Decision, SlotMemory } from './decision.ts'
 import { DuelWords, duel, related, runBucket } from './duel.ts'
 import { isHandedOver, takenBack } from './handover.ts'
 import { isDraining, standingClaims } from './mapping.ts'
-import { type AllocationRecord, allocKey, duelKey } from './records.ts'
+import { type AllocationRecord, allocKey, duelKey, nextOrdinal } from './records.ts'
 import { rollTurn } from './roll.ts'
 import type { WorkloadView } from './view.ts'
 
@@ -133,7 +133,7 @@ class SlotDecider {
       project: workload.record.spec.project,
       workload: workload.record.spec.name,
       claim: this.#in.random.hex(16),
-      sequence: Math.max(0, ...sequences) + 1,
+      sequence: nextOrdinal(...sequences),
       state: ready ? 'starting' : 'claimed',
       reason: paced ? 'paced' : ready ? '' : 'waits for room',
       generation: workload.generation,

@@ -15,8 +15,8 @@ export interface AgentConfig {
   readonly viewSettleMs: number
   /** How long the next in rank waits for a due owner before it writes `noClaim`. */
   readonly claimTimeoutMs: number
-  /** As `claimTimeoutMs`, for an owner that lives but does not say that it sees what we see: its disk
-   * may be full. Must exceed a repair, for its word may be on the way. */
+  /** As `claimTimeoutMs`, for an owner that lives but does not say that it sees what we see: its
+   * disk may be full. Must exceed a repair, for its word may be on the way. */
   readonly ownerSilentMs: number
   /** How long two copies that do not fit together wait before the worse-ranked breaks first. */
   readonly handoverMs: number

@@ -1,7 +1,7 @@
 /** A slot that was handed over and is ours again: a cut came in the middle of its move. */
 import type { Random } from '../../gossip/core/types.ts'
 import type { Claim } from './claim-book.ts'
-import type { AllocationRecord } from './records.ts'
+import { type AllocationRecord, nextOrdinal } from './records.ts'
 
 /** A healthy successor stands for our claim: for everybody it counts no more. */
 export function isHandedOver(mine: AllocationRecord, rivals: readonly Claim[]): boolean {
@@ -16,7 +16,7 @@ export function takenBack(
   rivals: readonly Claim[],
   random: Random
 ): AllocationRecord {
-  const sequence = Math.max(mine.sequence, ...rivals.map(one => one.record.sequence)) + 1
+  const sequence = nextOrdinal(mine.sequence, ...rivals.map(one => one.record.sequence))
   const replaces = rivals.map(rival => rival.record.claim)
   return { ...mine, claim: random.hex(16), sequence, replaces, beats: [], pinned: false }
 }

@@ -1,8 +1,8 @@
 /**
- * A due owner that does not claim (`protocols.md` 4): the next in rank says so, and placement goes on
- * to another node. Void when the owner claims, restarts, or the writer dies. One that lives but does
- * not agree on the view for long (its disk is full: it can say nothing) is passed over too, until it
- * agrees.
+ * A due owner that does not claim (`protocols.md` 4): the next in rank says so, and placement goes
+ * on to another node. Void when the owner claims, restarts, or the writer dies. One that lives but
+ * does not agree on the view for long (its disk is full: it can say nothing) is passed over too,
+ * until it agrees.
  */
 import type { NodeId } from '../../gossip/core/types.ts'
 import type { AgentConfig } from './config.ts'

@@ -6,7 +6,7 @@ import { WORKLOADS_MAX, type WorkloadSpec } from '../../src/spec/workload.ts'
 import type { Prepared, PreparedWrite, Refusal, Submission, SubmittedChange } from './api.ts'
 import type { Claim } from './claim-book.ts'
 import { canonical, generationOf, hashText, templateHash } from './generation.ts'
-import type { WorkloadRecord } from './records.ts'
+import { nextOrdinal, type WorkloadRecord } from './records.ts'
 import type { View, WorkloadView } from './view.ts'
 
 class Draft {
@@ -67,11 +67,14 @@ function apply(
   operation: string
 ): Prepared | Refusal {
   const draft = new Draft()
-  let created = Math.max(0, ...[...view.workloads.values()].map(one => one.record.created))
+  let created = [...view.workloads.values()].reduce(
+    (most, { record }) => Math.max(most, record.created),
+    0
+  )
   for (const spec of submission.workloads) {
     const uid = view.uidOf(spec.project, spec.name)
     const existing = uid === undefined ? undefined : view.workloads.get(uid)
-    if (existing === undefined) created += 1
+    if (existing === undefined) created = nextOrdinal(created)
     put(draft, existing, spec, { operation, created })
   }
   if (submission.prune) {
@@ -116,7 +119,7 @@ function put(
     return
   }
   const same = templateHash(before.spec) === templateHash(spec)
-  const generation = same ? before.generation : before.generation + 1
+  const generation = same ? before.generation : nextOrdinal(before.generation)
   const record: WorkloadRecord = { spec, generation, created: before.created }
   draft.changes.push(change(record, uid, 'changed', { fields }))
   draft.writes.push({ key, uid, remove: false, value: record })

@@ -174,7 +174,7 @@ export function isAllocationRecord(value: unknown): value is AllocationRecord {
       value['health'],
       value['startedAt']
     ].every(name) &&
-    count(value['sequence']) &&
+    isOrdinal(value['sequence']) &&
     oneOf(...ALLOCATION_STATES)(value['state']) &&
     reason(value['reason']) &&
     runtime(value['runtime']) &&
@@ -204,12 +204,25 @@ export function isAbandonRecord(value: unknown): value is AbandonRecord {
   return isRecord(value) && list(RIVALS_MAX, name)(value['claims'])
 }
 
+/** Of what rises by one with each change: one hostile record must not end that. */
+const ORDINAL_MAX = 2 ** 48
+
+export function isOrdinal(value: unknown): value is number {
+  return count(value) && value <= ORDINAL_MAX
+}
+
+/** One above all of these. */
+export function nextOrdinal(...seen: readonly number[]): number {
+  return Math.min(ORDINAL_MAX, Math.max(0, ...seen) + 1)
+}
+
 /** The spec inside is checked by `readSpec`, which knows its schema. */
 export function readWorkloadRecord(
   value: unknown,
   readSpec: (value: unknown) => WorkloadSpec | undefined
 ): WorkloadRecord | undefined {
-  if (!isRecord(value) || !count(value['generation']) || !count(value['created'])) return undefined
+  if (!isRecord(value) || !isOrdinal(value['generation']) || !isOrdinal(value['created']))
+    return undefined
   const spec = readSpec(value['spec'])
   if (spec === undefined) return undefined
   return { spec, generation: value['generation'], created: value['created'] }

@@ -1,7 +1,7 @@
 import { equal, ok } from 'uvu/assert'
 import type { Prepared, Submission } from '../../node/agent/api.ts'
 import { prepare } from '../../node/agent/prepare.ts'
-import type { WorkloadRecord } from '../../node/agent/records.ts'
+import { readWorkloadRecord, type WorkloadRecord } from '../../node/agent/records.ts'
 import type { View } from '../../node/agent/view.ts'
 import { allocation, DATA_VOLUME, member, spec, viewOf } from '../helpers/agent.ts'
 import { suite } from '../helpers/suite.ts'
@@ -34,6 +34,22 @@ test('a new workload gets generation 1 and the same uid wherever the client retr
   equal(first.writes[0]?.uid, second.writes[0]?.uid)
   equal(first.writes[0]?.uid.length, 32)
   equal(written(first).generation, 1)
+})
+
+test('numbers that somebody drove to their end stop nobody from deploying', () => {
+  const view = viewOf(['a'], [spec({ name: 'old' })])
+  const end = 2 ** 48
+  const value: WorkloadRecord = { spec: spec({ name: 'old' }), generation: end, created: end }
+  view.setShared({ key: 'workload/demo/old', uid: 'u0', value, losers: [], conflicts: 0 })
+  const changed = spec({ name: 'old', env: { VERSION: '2' } })
+  for (const one of [spec({ name: 'new' }), changed]) {
+    const record = written(prepared(view, apply(one)))
+    ok(
+      readWorkloadRecord(record, value => value as typeof one),
+      'others read what is written'
+    )
+  }
+  ok(!readWorkloadRecord({ ...value, created: end + 1 }, () => spec()), 'and none beyond')
 })
 
 test('an equal spec writes nothing', () => {

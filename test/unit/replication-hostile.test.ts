@@ -240,6 +240,42 @@ test('a counter at its end stops nobody else from writing', () => {
   is(world.text('n1', 'workload/p/web'), 'three')
 })
 
+for (const order of [1, 5, limits.ORDER_MAX - 1, limits.ORDER_MAX]) {
+  test(`a vector that names writes to come beats none of them (order ${order})`, () => {
+    const world = new ReplicationWorld(9, 4)
+    const key = 'workload/p/web'
+    world.run(3_000)
+    // One that is away keeps the register from ever being stable, and vectors from being dropped.
+    world.stop('n3')
+    const counter = Number.MAX_SAFE_INTEGER
+    const vector = ['n0', 'n1'].map(node => ({ node, boot: world.host(node).boot, counter }))
+    const dot = { node: 'n2', boot: BOOT, counter: 1 }
+    const poison = { ...sharedBody, dot, vector, order }
+    const message = readReplicationMessage(delta(poison, 'n2'))
+    ok(message)
+    for (const to of ['n0', 'n1']) world.input(to, { kind: 'message', from: 'n2', message })
+    for (const [at, text] of [
+      ['n0', 'one'],
+      ['n1', 'two'],
+      ['n0', 'three']
+    ] as const) {
+      world.write(at, key, { text })
+      world.run(10_000)
+      for (const id of ['n0', 'n1', 'n2']) {
+        const { current, conflicts } = world.replica(id).entry(key) ?? {}
+        const read = [current, ...(conflicts ?? [])].map(write => write?.body.value?.toString())
+        ok(read.includes(bytesOf(text).toString()), `${id} has lost ${text}`)
+      }
+    }
+    if (order < limits.ORDER_MAX - 3) is(world.text('n2', key), 'three')
+    world.stop('n0')
+    world.start('n0')
+    world.run(10_000)
+    equal(world.replica('n0').stats().dropped['damaged'] ?? 0, 0)
+    is(world.replica('n0').digest(), world.replica('n1').digest())
+  })
+}
+
 test('a damaged record on disk is left out and counted', () => {
   const world = new ReplicationWorld(8, 1)
   world.own('n0', 'info', 'x')

@@ -4,6 +4,7 @@
  * concurrent writes and bounds the vectors. Wall time orders nothing.
  */
 import type { Dot, OwnBody, SharedBody, VersionVector } from './api.ts'
+import { ORDER_MAX } from './constants.ts'
 
 export type Version = Pick<OwnBody, 'incarnation' | 'counter'>
 
@@ -40,11 +41,15 @@ export function covers(vector: VersionVector, dot: Dot): boolean {
   )
 }
 
-/** The least vector that covers everything the writes have seen, and the writes. Sorted. */
-export function joinVectors(writes: readonly SharedBody[]): VersionVector {
+/**
+ * The least vector that covers everything the writes have seen, and the writes. Sorted. `own`: the
+ * last dot of whoever asks: what others say to have seen beyond it was never written.
+ */
+export function joinVectors(writes: readonly SharedBody[], own: Dot): VersionVector {
   const entries = new Map<string, Dot>()
   for (const write of writes) {
     for (const { node, boot, counter } of [...write.vector, write.dot]) {
+      if (node === own.node && boot === own.boot && counter > own.counter) continue
       const name = `${node}/${boot}`
       if (counter > (entries.get(name)?.counter ?? -1)) entries.set(name, { node, boot, counter })
     }
@@ -53,13 +58,20 @@ export function joinVectors(writes: readonly SharedBody[]): VersionVector {
 }
 
 /**
- * How the later of two writes knows of the earlier one; undefined when it does not. `base` speaks
- * of its own life only: after a removal the orders of a name begin anew, and another life that
- * was seen is among `ends`.
+ * How the later of two writes knows of the earlier one; undefined when it does not. Whoever has
+ * seen a write has a higher order: a vector that names writes to come is a lie, and beats none of
+ * them. `base` speaks of its own life only: after a removal the orders of a name begin anew, and
+ * another life that was seen is among `ends`.
  */
 export function supersedes(later: SharedBody, earlier: SharedBody): 'seen' | 'base' | undefined {
-  if (covers(later.vector, earlier.dot)) return 'seen'
+  if (covers(later.vector, earlier.dot) && mayHaveSeen(later, earlier)) return 'seen'
   return earlier.uid === later.uid && earlier.order <= later.base ? 'base' : undefined
+}
+
+/** Orders end at their maximum, where only two that both say so are known to lie. */
+function mayHaveSeen(later: SharedBody, earlier: SharedBody): boolean {
+  if (later.order > earlier.order) return true
+  return later.order === ORDER_MAX && !covers(earlier.vector, later.dot)
 }
 
 /** Rank of concurrent writes, best first: Lamport counter, then the author. Same everywhere. */

@@ -141,10 +141,11 @@ export class Writer {
     // All rostered nodes hold this register as it is: its orders say as much as a vector.
     const stable = isStable(register, stability.stable(owners.rostered)) && highest < order
     const base = stable ? highest : Math.min(order - 1, Math.max(0, ...seen.map(body => body.base)))
-    const vector = stable ? [] : joinVectors(seen)
+    const own = { node: this.#c.sealer.self, boot: this.#boot, counter: this.#counter }
+    const vector = stable ? [] : joinVectors(seen, own)
     if (vector.length > limits.VECTOR_ENTRIES_MAX) return undefined
     this.#counter += 1
-    const dot = { node: this.#c.sealer.self, boot: this.#boot, counter: this.#counter }
+    const dot = { ...own, counter: this.#counter }
     const { key, uid, remove, value, operation, wroteAtMs } = command
     const others = new Set(seen.map(body => body.uid))
     others.delete(uid)

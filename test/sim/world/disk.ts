@@ -58,6 +58,8 @@ export class SimDisk {
   readonly promised = new Set<string>()
   /** Of the host: a new one after each loss of power. */
   hostBoot = 1
+  /** Power was lost, and no store has opened since: the anchor may be old, and knows of no loss. */
+  isUnread = false
   #table = new Map<string, Uint8Array>()
   #log: Logged[] = []
   #anchor: Uint8Array | undefined
@@ -101,18 +103,22 @@ export class SimDisk {
   /** The log goes into a synced table: when it is long, and at each opening. */
   compact(): void {
     this.#sync()
+    // A batch that nobody was told of, and that a crash left whole: read from now on.
+    this.#promise(this.#log)
     this.#table = fold(this.#table, this.#log)
     this.#log = []
+    this.isUnread = false
   }
 
   #sync(): void {
-    for (const entry of this.#log) {
-      if (entry.synced) continue
-      entry.synced = true
-      for (const { type, key } of entry.operations) {
-        if (type === 'put') this.promised.add(key)
-        else this.promised.delete(key)
-      }
+    this.#promise(this.#log.filter(entry => !entry.synced))
+    for (const entry of this.#log) entry.synced = true
+  }
+
+  #promise(entries: readonly Logged[]): void {
+    for (const { type, key } of entries.flatMap(({ operations }) => operations)) {
+      if (type === 'put') this.promised.add(key)
+      else this.promised.delete(key)
     }
   }
 
@@ -147,12 +153,13 @@ export class SimDisk {
     const synced = this.#log.filter(entry => entry.synced).length
     const kept = synced + random.int(this.#log.length - synced + 1)
     this.#log = this.#log.slice(0, kept)
-    this.#sync()
+    for (const entry of this.#log) entry.synced = true
     // The page of the anchor was written back at any time since its last sync, or never.
     if (this.#anchor !== undefined && random.int(2) === 0) this.#anchor = this.#anchorSynced
     if (this.#anchor !== undefined && random.int(8) === 0) this.#tearAnchor(random)
     this.#anchorSynced = this.#anchor
     this.hostBoot += 1
+    this.isUnread = true
   }
 
   /** A write of one slot was under way: the other one is whole. */
