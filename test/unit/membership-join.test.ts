@@ -77,6 +77,22 @@ for (const count of [1, 2, 3, 4, 20]) {
   })
 }
 
+for (const count of [1, 2, 3, 4, 20]) {
+  test(`whoever leaves before it got in takes nobody in either (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const ids = w.mesh(count)
+    for (const id of ids) w.silence(id)
+    w.start('early', ids[0])
+    w.start('late', 'early')
+    w.run(2_000)
+    w.command('early', { kind: 'leave' })
+    w.run(500)
+    w.start('later', 'early')
+    w.run(2_000)
+    equal(joins(w, ['late', 'later']), [0, 0])
+  })
+}
+
 /** Of whom its disk knows, itself left out. */
 function rosterOf(w: World, id: string): string[] {
   const known = [...w.host(id).disk.keys()].map(key => key.replace('member/', ''))

@@ -46,7 +46,7 @@ export class Membership {
   #joined = false
   /** We knew others when we started: what we tell is of the mesh, also while we `join` it again. */
   #returns = false
-  /** Who asks for our roster before we have one: two that look for the mesh are none. */
+  /** Who asks for our roster while we are outside: two that look for the mesh are none. */
   readonly #askers = new Map<NodeId, readonly number[]>()
   #tickToken = 0
   #beatMs = 0
@@ -93,10 +93,15 @@ export class Membership {
 
   /** We have left and are about to end: a newcomer that asked us first learns of the others. */
   #goodbye(input: MembershipInput): MembershipEffect[] {
-    if (input.kind === 'message' && input.message.kind === 'digest') {
+    if (input.kind === 'message' && input.message.kind === 'digest' && !this.#isOutside) {
       this.#sync.digest(input.from, input.message.buckets)
     }
     return this.#context.take()
+  }
+
+  /** A newcomer that waits for a roster has none to give. */
+  get #isOutside(): boolean {
+    return this.#dialer.joining && !this.#returns
   }
 
   members(): ReadonlyMap<NodeId, Member> {
@@ -275,9 +280,7 @@ export class Membership {
       case 'heartbeat':
         return
       case 'digest':
-        if (this.#dialer.joining && !this.#returns) {
-          return void this.#askers.set(from, message.buckets)
-        }
+        if (this.#isOutside) return void this.#askers.set(from, message.buckets)
         return this.#sync.digest(from, message.buckets)
       case 'roster':
         this.#news.rows(from, message.rows, message.forgets, this.#joined)
