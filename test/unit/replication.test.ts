@@ -136,6 +136,20 @@ test('a node that was away for 30 days brings nothing back', () => {
   }
 })
 
+test('a new life of a name is later than the one that it follows, also where that one lives on', () => {
+  const world = new ReplicationWorld(13, 4)
+  const key = 'workload/p/web'
+  world.stop('n3')
+  for (const text of ['v1', 'v2', 'v3']) world.write('n0', key, { uid: UID('a'), text })
+  ok(world.converge(2_000))
+  world.cut(['n0', 'n3'], ['n1', 'n2'])
+  world.write('n0', key, { uid: UID('a'), remove: true })
+  world.write('n0', key, { uid: UID('b'), text: 'new' })
+  const late = world.replica('n1').entry(key)?.current
+  const fresh = world.replica('n0').entry(key)?.current
+  ok((fresh?.body.order ?? 0) > (late?.body.order ?? 0))
+})
+
 test('a tombstone is collected when the absent node is forgotten', () => {
   const world = new ReplicationWorld(12, 3)
   world.write('n0', 'workload/p/web', { uid: UID('a'), text: 'v1' })

@@ -60,8 +60,8 @@ export function joinVectors(writes: readonly SharedBody[], own: Dot): VersionVec
 /**
  * How the later of two writes knows of the earlier one; undefined when it does not. Whoever has
  * seen a write has a higher order: a vector that names writes to come is a lie, and beats none of
- * them. `base` speaks of its own life only: after a removal the orders of a name begin anew, and
- * another life that was seen is among `ends`.
+ * them. `base` speaks of its own life only: orders of a name begin anew once all know of its
+ * removal, and another life that was seen is among `ends`.
  */
 export function supersedes(later: SharedBody, earlier: SharedBody): 'seen' | 'base' | undefined {
   if (covers(later.vector, earlier.dot) && mayHaveSeen(later, earlier)) return 'seen'

@@ -99,6 +99,19 @@ export class SharedState {
     return this.#removed.get(uid)?.evidence
   }
 
+  /** The highest order that a name is known to have had, in lives that have ended too; 0: none. */
+  highestOrder(key: string): number {
+    let highest = 0
+    for (const { write } of this.#registers.get(key)?.siblings ?? []) {
+      highest = Math.max(highest, write.body.order)
+    }
+    for (const uid of this.#tombstones) {
+      const body = this.#removed.get(uid)?.evidence?.body
+      if (body?.key === key) highest = Math.max(highest, body.order)
+    }
+    return highest
+  }
+
   register(key: string): Register | undefined {
     return this.#registers.get(key)
   }

@@ -136,7 +136,7 @@ export class Writer {
     const { stability, owners, shared } = this.#c.state
     const register = shared.register(command.key)
     const seen = (register?.siblings ?? []).map(sibling => sibling.write.body)
-    const highest = Math.max(0, ...seen.map(body => body.order))
+    const highest = shared.highestOrder(command.key)
     const order = Math.min(highest + 1, limits.ORDER_MAX)
     // All rostered nodes hold this register as it is: its orders say as much as a vector.
     const stable = isStable(register, stability.stable(owners.rostered)) && highest < order

@@ -76,13 +76,18 @@ function holds(host: SimHost, part: Part): boolean {
   )
 }
 
-/** A write that has seen it, and tells of so many later ones that it has no room for this one. */
+/**
+ * A write that has seen it, and does not tell of it: there were so many since that it has no room,
+ * or it is of a later life of that name.
+ */
 function outgrew(subject: Subject, host: SimHost, part: Part): boolean {
   const { history } = subject.client
   const parts = partsOf(subject)
   return heldBy(host).some(
-    ({ operations: [last, ...past] }) =>
-      past.length === PAST_MAX && last !== undefined && hasSeen({ history, parts }, last, part.part)
+    ({ uid, operations: [last, ...past] }) =>
+      (past.length === PAST_MAX || uid !== part.uid) &&
+      last !== undefined &&
+      hasSeen({ history, parts }, last, part.part)
   )
 }
 

@@ -123,6 +123,13 @@ export class Client {
       const part = this.#part(asked, key)
       for (const write of held) if (write !== undefined) part.saw.add(write.body.operation)
     }
+    // Of what has ended nothing is held but that.
+    for (const { parts } of this.history.values()) {
+      for (const [key, { part, uid }] of parts) {
+        const hasEnded = uid !== undefined && replica?.removed(uid) === true
+        if (hasEnded) this.#part(asked, key).saw.add(part)
+      }
+    }
   }
 
   #part(asked: Asked, key: string): Part {
