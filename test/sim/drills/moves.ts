@@ -28,7 +28,8 @@ export const hostJoins: Drill = {
   hostsMin: 1,
   run: async stage => {
     const [first] = stage.core
-    const before = stage.running(stage.core)
+    // A roll that had stopped may go on, where a seat that moves makes room for it.
+    const before = stage.running(stage.core).filter(({ uid }) => !stage.rolls(uid))
     // Who takes its share back in steps moves copies to and fro by itself.
     const ramping = stage.core.some(({ agent }) =>
       [...(agent?.view.loads.values() ?? [])].some(({ eighths }) => eighths < EIGHTHS_FULL)
