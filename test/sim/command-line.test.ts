@@ -6,7 +6,7 @@ import { suite } from '../helpers/suite.ts'
 const test = suite('simulator: command lines')
 
 function run(file: string, ...args: string[]): { code: number | null; out: string; error: string } {
-  const argv = ['--import', 'tsx', `test/sim/${file}`, ...args]
+  const argv = ['--import', 'tsx', 'scripts/sim.ts', file, ...args]
   const ended = spawnSync(process.execPath, argv, { cwd: ROOT, encoding: 'utf8' })
   return { code: ended.status, out: ended.stdout, error: ended.stderr }
 }
