@@ -34,7 +34,11 @@ export function durableAcks(subject: Subject): Check {
       if (subject.world.hadClone && answer.disks < DISKS_SAFE) return
       for (const part of subject.client.history.get(operation)?.parts.values() ?? []) {
         if (part.ackedMs !== subject.world.clock.nowMs()) continue
-        const before = said.get(part) ?? new Set()
+        // Also of the end of its life, once all have it.
+        const ends = [...partsOf(subject).values()].filter(
+          one => one.removes && one.uid === part.uid
+        )
+        const before = new Set([part, ...ends].flatMap(one => [...(said.get(one) ?? [])]))
         const disks = [...subject.world.hosts.values()].filter(
           host => before.has(host) || holds(host, part) || outgrew(subject, host, part)
         )
