@@ -21,6 +21,9 @@ import { STATE_RANK } from './precedence.ts'
 
 /** After the first peer: these, then every `repairMs`. */
 const EARLY_MS = [1_000, 2_000, 4_000]
+/** Between repairs while somebody is suspect. Above full mesh what is relayed misses one node in
+ * fifty: a refutation that did would stand as a suspicion until the next repair. */
+const DOUBT_MS = 500
 /** What a `Signed` adds to its bytes in a page: author, signature, heads. */
 const SIGNED_OVERHEAD_BYTES = 192
 
@@ -42,6 +45,7 @@ export class Sync {
   readonly #c: SyncComponents
   #startedMs: number | undefined
   #nextMs = Number.POSITIVE_INFINITY
+  #doubtNextMs = Number.POSITIVE_INFINITY
   #early = 0
   /** Of one revision of the roster: each of N peers asks for them again. */
   #made: { readonly key: string; ids: readonly NodeId[]; buckets: readonly number[] | undefined }
@@ -61,7 +65,15 @@ export class Sync {
 
   tick(): void {
     const { context, links } = this.#c
-    if (context.nowMs < this.#nextMs || this.#startedMs === undefined) return
+    if (this.#startedMs === undefined) return
+    if (this.#mayMiss()) this.#doubtNextMs = Math.min(this.#doubtNextMs, context.nowMs + DOUBT_MS)
+    else this.#doubtNextMs = Number.POSITIVE_INFINITY
+    if (context.nowMs >= this.#doubtNextMs) {
+      this.#doubtNextMs = context.nowMs + DOUBT_MS
+      // Of a side of a cut most links lead to the other.
+      return this.#ask(links.heard())
+    }
+    if (context.nowMs < this.#nextMs) return
     this.#early += 1
     const early = EARLY_MS[this.#early]
     const jitterMs = context.random.int(Math.ceil(context.config.repairMs / 5))
@@ -69,7 +81,17 @@ export class Sync {
       early === undefined
         ? context.nowMs + context.config.repairMs - jitterMs
         : this.#startedMs + early
-    const peers = links.peers()
+    this.#ask(links.peers())
+  }
+
+  /** Somebody is suspect, and not all are linked with us, who would tell us otherwise. */
+  #mayMiss(): boolean {
+    const { roster, links } = this.#c
+    return roster.doubted && links.size < roster.living().length - 1
+  }
+
+  #ask(peers: readonly NodeId[]): void {
+    const { context } = this.#c
     const peer = peers[context.random.int(Math.max(1, peers.length))]
     if (peer !== undefined) this.greet(peer)
   }

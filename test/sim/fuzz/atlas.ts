@@ -65,7 +65,8 @@ export class Atlas {
   #isSound(host: SimHost): boolean {
     const { agent } = host
     if (agent?.ready === true && !agent.amnesiac) this.#amnesiac.delete(host.id)
-    const isWhole = host.disk.exists && !host.disk.unreadable && !this.#amnesiac.has(host.id)
+    const { exists, unreadable, isHarmed } = host.disk
+    const isWhole = exists && !unreadable && !isHarmed && !this.#amnesiac.has(host.id)
     return !host.isClone && !host.isLeaving && isWhole && isIn(host)
   }
 }

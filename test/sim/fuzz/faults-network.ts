@@ -2,6 +2,7 @@
 import type { SimHost } from '../world/host.ts'
 import { CALM_PATHS, type PathFaults } from '../world/paths.ts'
 import type { Fault, FaultContext } from './context.ts'
+import { stayInReach } from './reach.ts'
 
 const SLOW_DISK_MS = 100
 
@@ -230,6 +231,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       if (host.agent?.ready !== true) return false
       // It must know the others when nobody knows it any more.
       if (host.disk.isFull || host.disk.latencyMs >= SLOW_DISK_MS) return false
+      if (!stayInReach(context.hosts, host)) return false
       const [, number = ''] = /10\.\d+\.\d+\.(\d+)/.exec(host.address) ?? []
       const net = 1 + context.random.int(250)
       // A daemon whose address is gone starts again: its listening socket was on it.

@@ -22,12 +22,16 @@ export function isIn({ disk, identity }: SimHost): boolean {
   return disk.isMember && others.some(([key]) => key !== `member/${identity}`)
 }
 
-/** Whether each of these finds all others, along those who know somebody's present address. */
-export function stayInReach(hosts: readonly SimHost[]): boolean {
+/**
+ * Whether each of these finds all others, along those who know somebody's present address; that of
+ * `moved` nobody knows.
+ */
+export function stayInReach(hosts: readonly SimHost[], moved?: SimHost): boolean {
   const [first, ...rest] = hosts
   if (first === undefined) return true
   const known = new Map(hosts.map(host => [host, knownTo(host)]))
-  const knows = (a: SimHost, b: SimHost): boolean => known.get(a)?.includes(b.address) === true
+  const knows = (a: SimHost, b: SimHost): boolean =>
+    b !== moved && known.get(a)?.includes(b.address) === true
   const found = [first]
   let left = rest
   for (const one of found) {

@@ -61,7 +61,7 @@ export class SimDisk {
   /** Power was lost, and no store has opened since: the anchor may be old, and knows of no loss. */
   isUnread = false
   /** Something was lost, and no store has opened since: were the anchor old too, who could tell? */
-  #isHarmed = false
+  isHarmed = false
   #table = new Map<string, Uint8Array>()
   #log: Logged[] = []
   #anchor: Uint8Array | undefined
@@ -110,7 +110,7 @@ export class SimDisk {
     this.#table = fold(this.#table, this.#log)
     this.#log = []
     this.isUnread = false
-    this.#isHarmed = false
+    this.isHarmed = false
   }
 
   #sync(): void {
@@ -158,7 +158,7 @@ export class SimDisk {
     this.#log = this.#log.slice(0, kept)
     for (const entry of this.#log) entry.synced = true
     // The page of the anchor was written back at any time since its last sync, or never.
-    const isOld = random.int(2) === 0 && !this.#isHarmed
+    const isOld = random.int(2) === 0 && !this.isHarmed
     if (this.#anchor !== undefined && isOld) this.#anchor = this.#anchorSynced
     if (this.#anchor !== undefined && random.int(8) === 0) this.#tearAnchor(random)
     this.#anchorSynced = this.#anchor
@@ -176,7 +176,7 @@ export class SimDisk {
   /** False when there is nothing of that kind to damage. */
   damage(kind: Damage, random: Random): boolean {
     const isDone = this.#damage(kind, random)
-    this.#isHarmed ||= isDone
+    this.isHarmed ||= isDone
     return isDone
   }
 
