@@ -94,7 +94,9 @@ export class NoClaims {
       .rank(workload.item)
       .filter(node => node !== due && view.living(node) && !avoid.has(node))
     const place = heirs.indexOf(self)
-    const onceMs = silent ? config.ownerSilentMs : config.claimTimeoutMs
+    // What has data is claimed later on purpose.
+    const claimMs = config.claimTimeoutMs + (workload.sticky ? config.dataWaitMs : 0)
+    const onceMs = silent ? config.ownerSilentMs : claimMs
     return place < 0 || place >= HEIRS_MAX ? undefined : onceMs * (place + 1)
   }
 

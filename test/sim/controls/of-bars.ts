@@ -41,6 +41,11 @@ export const OF_BARS: readonly Control[] = [
         file: 'node/agent/claims.ts',
         find: 'const leftMs = (this.#memory.targetSinceMs ?? this.#in.nowMs) + waitMs',
         replace: 'const leftMs = (this.#memory.targetSinceMs ?? this.#in.nowMs) + 50 * waitMs'
+      },
+      {
+        file: 'node/agent/no-claims.ts',
+        find: 'const onceMs = silent ? config.ownerSilentMs : claimMs',
+        replace: 'const onceMs = 60_000'
       }
     ]
   },

@@ -32,7 +32,7 @@ export const OF_MEMBERS: readonly Control[] = [
   {
     name: 'one report is enough, whatever others hear',
     caughtBy: ['L7'],
-    seed: 80,
+    seed: 876,
     minutes: 1,
     edits: [
       {
