@@ -153,7 +153,7 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'a database that has lost its end is trusted',
     caughtBy: ['S13'],
-    seed: 11,
+    seed: 35,
     minutes: 3,
     nodes: 3,
     edits: [
@@ -167,7 +167,7 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'the checksum of a record is not looked at',
     caughtBy: ['S13'],
-    seed: 33,
+    seed: 70,
     minutes: 3,
     nodes: 3,
     edits: [

@@ -38,6 +38,8 @@ export class SimHost {
   /** Of the daemon that starts next. */
   version: 'sim' | 'next' = 'sim'
   hasMoved = false
+  /** It was told to end, and the machine fell asleep before it did. */
+  #endsAwake: SimProcess | undefined
   /** Others may know it at the address that a copy of it had. */
   hadClone = false
   /** Somebody told it to leave, and it has not got away yet. */
@@ -203,6 +205,9 @@ export class SimHost {
     this.isOn = true
     this.clock.wake()
     this.process?.resume()
+    if (this.process === undefined || this.process !== this.#endsAwake) return
+    this.#end(false)
+    this.#startSoon()
   }
 
   /** Its disk is replaced by an empty one: the next start is that of a new member. */
@@ -222,7 +227,9 @@ export class SimHost {
     this.input({ kind: 'membership', command: { kind: 'restarting', restartMs: RESTARTING_MS } })
     const { process } = this
     this.world.clock.schedule(GOODBYE_MS, () => {
-      if (this.process === process && this.isOn) this.#end(false)
+      if (this.process !== process) return
+      if (this.isOn) this.#end(false)
+      else this.#endsAwake = process
     })
   }
 
