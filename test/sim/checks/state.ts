@@ -39,7 +39,8 @@ export function durableAcks(subject: Subject): Check {
           one => one.removes && one.uid === part.uid
         )
         const before = new Set([part, ...ends].flatMap(one => [...(said.get(one) ?? [])]))
-        const disks = [...subject.world.hosts.values()].filter(
+        const { hosts, discarded } = subject.world
+        const disks = [...hosts.values(), ...discarded].filter(
           host => before.has(host) || holds(host, part) || outgrew(subject, host, part)
         )
         said.set(part, new Set(disks))

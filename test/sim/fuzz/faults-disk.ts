@@ -121,6 +121,7 @@ export const DISK_FAULTS: readonly Fault[] = [
       context.during(CLONED_MS, [host, clone], () => {
         clone.off()
         world.hosts.delete(clone.id)
+        world.discarded.push(clone)
         // Whoever of the two has refused to run: a person starts the right one again.
         if (host.isOn) host.start()
       })

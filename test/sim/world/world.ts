@@ -64,6 +64,8 @@ export class World {
   readonly #watchers = new Set<Watcher>()
   /** Somebody has copied a data directory to another host. */
   hadClone = false
+  /** Clones that are gone: what they held, they held as their originals. */
+  readonly discarded: SimHost[] = []
   /** When a disk first went back to an older state of itself. */
   restoredMs = Number.POSITIVE_INFINITY
   #operations = 0
