@@ -11,7 +11,8 @@ function damage(context: FaultContext, kinds: readonly Damage[]): boolean {
   const host = context.pickUp()
   // A host that nobody finds by its old address must know the others.
   if (host === undefined || host.hasMoved || host.hadClone) return false
-  if (host.disk.isUnread || !context.faults.atlas.mayForget(host)) return false
+  if (host.disk.isUnread || host.disk.isHarmed) return false
+  if (!context.faults.atlas.mayForget(host)) return false
   const kind = kinds[context.random.int(kinds.length)] as Damage
   host.kill(false)
   if (host.disk.damage(kind, context.random)) context.world.trace(`${host.id} disk ${kind}`)

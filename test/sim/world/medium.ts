@@ -31,23 +31,29 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
     prepare: async () => undefined,
     readMarker: async () => disk.marker,
     writeMarker: async text => {
+      if (life.isOver) return never()
       disk.marker = text
     },
     hasDatabase: () => disk.exists,
-    openDatabase: async create => openDatabase(components, life, create),
+    openDatabase: async create => (life.isOver ? never() : openDatabase(components, life, create)),
     salvage: async aside => soundOf(disk.quarantined[Number(aside) - 1] ?? []),
     hasAnchor: () => disk.anchor !== undefined,
     readAnchor: () => disk.anchor ?? new Uint8Array(0),
     openAnchor: create => {
-      if (create) disk.createAnchor()
+      if (create && !life.isOver) disk.createAnchor()
       return {
-        write: (bytes, offset) => disk.writeAnchor(bytes, offset),
-        sync: () => disk.syncAnchor(),
+        write: (bytes, offset) => {
+          if (!life.isOver) disk.writeAnchor(bytes, offset)
+        },
+        sync: () => {
+          if (!life.isOver) disk.syncAnchor()
+        },
         close: () => undefined
       }
     },
     hostBoot: () => String(disk.hostBoot).padStart(32, '0'),
     quarantine: async () => {
+      if (life.isOver) return never()
       disk.quarantine()
       return String(disk.quarantined.length)
     },
@@ -65,6 +71,11 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
     life.isOver = true
   }
   return { ...medium, died }
+}
+
+/** What a dead process had in mind goes on in the promises here, and must not reach a disk. */
+function never<T>(): Promise<T> {
+  return new Promise(() => undefined)
 }
 
 interface Write {
