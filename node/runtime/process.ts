@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { makeDirectory } from '../../src/api/files.ts'
 import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { instanceName, type Owner } from './labels.ts'
+import { findCloser } from './process/closer.ts'
 import { HealthMonitors } from './process/health.ts'
 import { launch, settled } from './process/launch.ts'
 import { readProcessLogs } from './process/logs.ts'
@@ -78,6 +79,7 @@ export class ProcessRuntime implements Runtime {
   readonly #listeners = new Set<() => void>()
   readonly #vigil = new Vigil()
   #proc: Proc | undefined
+  #closer: readonly string[] = []
   #why = 'not opened yet'
 
   constructor(components: ProcessRuntimeComponents, init: ProcessRuntimeInit) {
@@ -97,6 +99,7 @@ export class ProcessRuntime implements Runtime {
       if (process.platform !== 'linux') throw new Error('the process runtime needs Linux')
       this.#proc ??= linuxProc()
       await requireTools()
+      this.#closer = await findCloser(this.#shell, signal)
       makeDirectory(this.#root, 0o711)
       if (!existsSync(this.#path(SHIM_FILE))) await writeWhole(this.#path(SHIM_FILE), SHIM)
       await writeFile(this.#bell, '', { flag: 'a', mode: 0o600 })
@@ -167,7 +170,7 @@ export class ProcessRuntime implements Runtime {
       id: record.id,
       run,
       check,
-      argv: [...this.#shell, record.path('health.sh')],
+      argv: [...this.#closer, ...this.#shell, record.path('health.sh')],
       env: baseEnv(),
       workingDir: record.file.spec.workingDir ?? record.path('work'),
       ageMs: seen.runningMs,
@@ -292,6 +295,7 @@ export class ProcessRuntime implements Runtime {
         shimPath: this.#path(SHIM_FILE),
         bell: this.#bell,
         shell: this.#shell,
+        closer: this.#closer,
         logBytesMax: this.#logBytesMax,
         logFilesMax: this.#logFilesMax
       },

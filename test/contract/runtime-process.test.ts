@@ -4,9 +4,18 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Level } from 'level'
 import { equal, is, match, ok } from 'uvu/assert'
 import { linuxProc } from '../../node/runtime/process/proc.ts'
 import type { ShimFile } from '../../node/runtime/process/record.ts'
@@ -288,6 +297,42 @@ test('another user is switched to by root', { requires: ['root'] }, async contex
     return all.length >= 3 && all
   })
   equal(seen, ['65534', '65534', '/nonexistent'])
+})
+
+// LevelDB opens its files without O_CLOEXEC: a child gets them, whatever user it runs as.
+test('neither a program nor its health check has a file that the daemon has open', async context => {
+  const { signal } = context
+  const { runtime, record } = await open(context)
+  const store = new Level(join(temporary(context), 'store'))
+  await store.open()
+  context.cleanup(() => store.close())
+  const health = {
+    command: ['sh', '-c', 'ls /proc/self/fd >fds.new; mv fds.new fds'],
+    intervalMs: 30,
+    timeoutMs: 2_000,
+    startPeriodMs: 0,
+    retries: 2
+  }
+  const row = { health }
+  const script = 'ls /proc/self/fd; exec sleep 600'
+  const { id } = await runtime.start(spec(script, row), newMark(), signal)
+  const seen = await until(signal, async () => {
+    const all = await lines(runtime, id, signal)
+    return all.length >= 4 && all
+  })
+  // The fourth is the directory that is being listed.
+  equal(seen, ['0', '1', '2', '3'])
+  const shim = JSON.parse(readFileSync(record(id, 'shim'), 'utf8')) as ShimFile
+  const held = readdirSync(`/proc/${shim.pid}/fd`).map(fd => {
+    return readlinkSync(`/proc/${shim.pid}/fd/${fd}`)
+  })
+  ok(
+    held.every(path => !path.includes('/store/')),
+    held.join('\n')
+  )
+  const checked = join(record(id, 'work'), 'fds')
+  await until(signal, () => existsSync(checked))
+  equal(readFileSync(checked, 'utf8'), '0\n1\n2\n3\n')
 })
 
 test('a health check turns healthy and unhealthy, and a restarted daemon knows it', async context => {

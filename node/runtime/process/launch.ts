@@ -26,6 +26,8 @@ export interface LaunchInit {
   readonly shimPath: string
   readonly bell: string
   readonly shell: readonly string[]
+  /** See `closer.ts`. */
+  readonly closer: readonly string[]
   readonly logBytesMax: number
   readonly logFilesMax: number
 }
@@ -100,11 +102,11 @@ async function writeScripts(init: LaunchInit): Promise<void> {
 }
 
 async function spawnShim(init: LaunchInit): Promise<ChildProcess> {
-  const { record, run, proc, shell } = init
+  const { record, run, proc, shell, closer } = init
   const bootWallMs = Math.round(Date.now() - proc.uptimeMs())
-  const [program, ...first] = shell
-  const args = [
-    ...first,
+  const [program, ...args] = [
+    ...closer,
+    ...shell,
     init.shimPath,
     record.directory,
     String(run),
