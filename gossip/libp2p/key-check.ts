@@ -7,8 +7,9 @@
  * what is wrong at once. The wire stays libp2p's.
  */
 import { createHash } from 'node:crypto'
-import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
+import type { ConnectionProtector, MultiaddrConnection } from '@libp2p/interface'
 import { preSharedKey } from '@libp2p/pnet'
+import { keepCiphers } from './ciphers.ts'
 
 const HEADER = new TextEncoder().encode('\u0013/multistream/1.0.0\n')
 const FINGERPRINT_LENGTH = 8
@@ -35,7 +36,7 @@ export function fingerprint(key: Uint8Array): string {
     .slice(0, FINGERPRINT_LENGTH)
 }
 
-interface Receiver extends MessageStream {
+interface Receiver extends MultiaddrConnection {
   onData(data: { subarray(): Uint8Array }): void
 }
 
@@ -49,11 +50,11 @@ export function keyCheck(init: KeyCheckInit): () => ConnectionProtector {
     return {
       async protect(connection, options) {
         const box = (await pnet.protect(connection, options)) as Receiver
+        keepCiphers(box, connection)
         const watch = (options as { [KEY_WATCH]?: KeyWatch } | undefined)?.[KEY_WATCH]
         watchHeader(box, () => {
           if (watch !== undefined) watch.wrong = true
-          const { remoteAddr } = box as unknown as { remoteAddr: { toString(): string } }
-          init.onWrongKey(box.direction, remoteAddr.toString())
+          init.onWrongKey(box.direction, box.remoteAddr.toString())
           if (box.direction === 'outbound') box.abort(new Error('wrong mesh key'))
           else answerNoise(box)
         })
