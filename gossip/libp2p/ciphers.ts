@@ -21,7 +21,7 @@ interface Box {
   outboundXor: Cipher
 }
 
-/** `under` is the connection that the box of pnet wraps: at its end no byte is to be read any more. */
+/** `under` is what the box of pnet wraps: once it has closed, nothing is read or written. */
 export function keepCiphers(box: MessageStream, under: MessageStream): void {
   const { inboundXor, outboundXor } = box as unknown as Box
   if (inboundXor === undefined || outboundXor === undefined)

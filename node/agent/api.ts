@@ -100,6 +100,8 @@ export interface Prepared {
   readonly writes: readonly PreparedWrite[]
   /** Keys that this operation has written before. */
   readonly confirms: readonly string[]
+  /** Registers that the whole operation writes, then and now. */
+  readonly parts: number
 }
 
 export type Refusal = Extract<SubmitAnswer, { ok: false }>

@@ -13,6 +13,10 @@ class Draft {
   readonly changes: SubmittedChange[] = []
   readonly writes: PreparedWrite[] = []
   readonly confirms: readonly string[] = []
+
+  get parts(): number {
+    return this.writes.length
+  }
 }
 
 /** What a submission writes; or why it is refused whole. */

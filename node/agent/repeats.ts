@@ -14,28 +14,58 @@ const WORKLOAD = 'workload/'
 const ABANDON = 'abandon/'
 
 /**
- * `prepared` without the parts that `repeated` names; these are only confirmed. Refused when they
- * wrote something else than is asked for now: one id names one wish.
+ * What is left of `prepared` when `repeated` was done before. An operation takes effect once: what
+ * it found as it was asked for it did not write, and what was made since it has not seen, so both
+ * are left alone, whatever they have become. Refused when its parts wrote something else than is
+ * asked for now (one id names one wish), and when not all of them are known here and which are
+ * lacking cannot be told.
  */
 export function withoutRepeats(
-  parts: { readonly view: View; readonly read: ReadRecord },
+  from: { readonly view: View; readonly read: ReadRecord },
   submission: Submission,
   prepared: Prepared | Refusal,
   repeated: readonly Repeated[]
 ): Prepared | Refusal {
   if (repeated.length === 0) return prepared
-  if (repeated.some(one => contradicts(submission, one, parts.read))) {
+  const parts = Math.max(...repeated.map(one => one.parts))
+  const named = keysOf(submission)
+  const isOther = named !== undefined && parts > named.length
+  if (isOther || repeated.some(one => contradicts(submission, one, from.read))) {
     const message = 'the operation id was used before for something else'
     return { ok: false, code: 'CONFLICT', message }
   }
-  const keys = new Set(repeated.map(one => one.key))
-  const confirms = [...keys]
-  const again = repeated.map(one => changeOf(parts.view, one))
-  // What cannot be done now was done then.
-  if ('ok' in prepared) return { changes: again, writes: [], confirms }
-  const changes = prepared.changes.filter(one => !keys.has(keyOf(one)))
-  const writes = prepared.writes.filter(write => !keys.has(write.key))
-  return { changes: [...again, ...changes], writes, confirms }
+  const confirms = repeated.map(one => one.key)
+  const others = named?.filter(key => !confirms.includes(key)) ?? []
+  const again = repeated.map(one => changeOf(from.view, one))
+  const lacking = parts - confirms.length
+  if (lacking <= 0) {
+    return { changes: [...again, ...left(from.view, others)], writes: [], confirms, parts }
+  }
+  if (named === undefined || others.length !== lacking) return incomplete(confirms.length, parts)
+  if ('ok' in prepared) return prepared
+  const changes = prepared.changes.filter(one => !confirms.includes(keyOf(one)))
+  const writes = prepared.writes.filter(write => !confirms.includes(write.key))
+  return { changes: [...again, ...changes], writes, confirms, parts }
+}
+
+/** The registers that it is about; undefined when that depends on what there is. */
+function keysOf(submission: Submission): readonly string[] | undefined {
+  const { kind, project } = submission
+  const key = (name: string): string => `${WORKLOAD}${project}/${name}`
+  if (kind === 'apply')
+    return submission.prune ? undefined : submission.workloads.map(({ name }) => key(name))
+  if (kind === 'abandon' || submission.name === undefined) return undefined
+  return [key(submission.name)]
+}
+
+/** It died, or is cut off, before all that it wrote was told: or the rest is on its way. */
+function incomplete(known: number, parts: number): Refusal {
+  return {
+    ok: false,
+    code: 'UNKNOWN_OUTCOME',
+    message: `another node began this operation: ${known} of its ${parts} changes are known here`,
+    hint: 'ask again; if it stays so, look with shoal ps and draw a new operation id'
+  }
 }
 
 function keyOf({ project, name, change, uid, slot }: SubmittedChange): string {
@@ -45,11 +75,9 @@ function keyOf({ project, name, change, uid, slot }: SubmittedChange): string {
 /** True when what was written cannot be what is asked for. */
 function contradicts(submission: Submission, { key, write }: Repeated, read: ReadRecord): boolean {
   if (submission.kind === 'abandon') return !key.startsWith(ABANDON)
-  const [project, name] = key.startsWith(WORKLOAD) ? key.slice(WORKLOAD.length).split('/') : []
-  if (project !== submission.project || name === undefined) return true
-  if (submission.kind !== 'apply' && submission.name !== undefined && name !== submission.name) {
-    return true
-  }
+  const named = keysOf(submission)
+  const isMeant = named?.includes(key) ?? key.startsWith(`${WORKLOAD}${submission.project}/`)
+  if (!isMeant) return true
   if (write === undefined) return false
   const record = write.remove ? undefined : read(write.value)
   switch (submission.kind) {
@@ -58,14 +86,26 @@ function contradicts(submission: Submission, { key, write }: Repeated, read: Rea
     case 'scale':
       return record?.spec.replicas !== submission.replicas
     case 'apply': {
+      const [, , name] = key.split('/')
       const spec = submission.workloads.find(one => one.name === name)
-      if (spec === undefined) return !(write.remove && submission.prune)
+      // What it pruned.
+      if (spec === undefined) return !write.remove
       return record === undefined || canonical(record.spec) !== canonical(spec)
     }
   }
 }
 
-function changeOf(view: View, { key, uid = '' }: Repeated): SubmittedChange {
+/** What it was about and did not change, as it is now. */
+function left(view: View, keys: readonly string[]): readonly SubmittedChange[] {
+  return keys.flatMap(key => {
+    const [, project = '', name = ''] = key.split('/')
+    const uid = view.uidOf(project, name)
+    if (uid === undefined) return []
+    return [{ ...changeOf(view, { key, uid }), change: 'unchanged' as const }]
+  })
+}
+
+function changeOf(view: View, { key, uid = '' }: Pick<Repeated, 'key' | 'uid'>): SubmittedChange {
   const [, first = '', second = ''] = key.split('/')
   const abandoned = key.startsWith(ABANDON)
   const record = view.workloads.get(abandoned ? first : uid)?.record

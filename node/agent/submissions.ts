@@ -114,6 +114,7 @@ export class Submissions {
         uid: write.uid,
         remove: write.remove,
         value: write.value === null ? null : this.#c.codec.encode(write.value),
+        parts: prepared.parts,
         wroteAtMs: input.wallMs,
         waitMs
       }

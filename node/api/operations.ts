@@ -1,8 +1,8 @@
 /**
  * Writes carry an operation id. The same id with the same body gives the same answer, also while
  * the first is still under way, so that a client whose connection broke may simply ask again. The
- * same id with another body is a conflict (B61). Kept in memory: after a restart of the daemon a
- * repeated write meets the state it made itself, and changes nothing.
+ * same id with another body is a conflict (B61). Kept in memory: after a restart of the
+ * daemon, or at another one, it is told from what was written (`node/agent/repeats.ts`).
  */
 import { createHash } from 'node:crypto'
 import { ShoalError } from '../../src/errors.ts'

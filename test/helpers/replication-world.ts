@@ -54,6 +54,15 @@ interface Host {
   events: ReplicationEvent[]
 }
 
+interface WriteFields {
+  readonly uid?: string
+  readonly text?: string
+  readonly remove?: boolean
+  readonly operation?: string
+  readonly parts?: number
+  readonly waitMs?: number
+}
+
 export class ReplicationWorld {
   readonly random: SeededRandom
   readonly hosts: Host[] = []
@@ -179,11 +188,7 @@ export class ReplicationWorld {
   }
 
   /** Writes and gives the operation id. */
-  write(
-    id: NodeId,
-    key: string,
-    fields: { uid?: string; text?: string; remove?: boolean; operation?: string; waitMs?: number }
-  ): string {
+  write(id: NodeId, key: string, fields: WriteFields): string {
     const operation = fields.operation ?? `op-${this.random.hex(12)}`
     const current = this.replica(id).entry(key)?.current?.body.uid
     this.command(id, {
@@ -192,7 +197,7 @@ export class ReplicationWorld {
       uid: fields.uid ?? current ?? this.random.hex(32),
       remove: fields.remove ?? false,
       value: fields.remove === true ? null : bytesOf(fields.text ?? 'x'),
-      ...{ wroteAtMs: this.nowMs, waitMs: fields.waitMs ?? 1_000 }
+      ...{ parts: fields.parts ?? 1, wroteAtMs: this.nowMs, waitMs: fields.waitMs ?? 1_000 }
     })
     return operation
   }

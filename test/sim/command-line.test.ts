@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { build } from 'esbuild'
 import { equal, is, match } from 'uvu/assert'
 import { ROOT } from '../helpers/source.ts'
 import { suite } from '../helpers/suite.ts'
+import { simulatedFiles } from './fuzz/tally.ts'
 
 const test = suite('simulator: command lines')
 
@@ -36,6 +38,23 @@ test('a seed that was run says what it kept', () => {
     /^seed 5: every promise kept, converged \d+ ms after the last fault, trace [0-9a-f]{16}\n/
   )
   match(out, /1 runs, .* 0 violations\n$/)
+})
+
+test('seeds are summed up as long as no file that the simulator runs has changed', async () => {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['test/sim/run.ts'],
+    outfile: 'dist/sim/unwritten.mjs',
+    ...{ bundle: true, write: false, metafile: true, packages: 'external' },
+    ...{ platform: 'node', format: 'esm' }
+  })
+  const bundled = Object.keys(metafile.inputs).filter(path => !path.startsWith('test/'))
+  const counted = new Set(simulatedFiles())
+  equal(
+    bundled.filter(path => !counted.has(path)),
+    []
+  )
+  is(counted.has('gossip/libp2p/host.ts'), false)
 })
 
 test.run()

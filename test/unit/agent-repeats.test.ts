@@ -31,12 +31,12 @@ function fine(result: Prepared | Refusal): Prepared {
   return result
 }
 
-function wrote(fields: Partial<WorkloadSpec>, uid = 'u0'): Repeated {
+function wrote(fields: Partial<WorkloadSpec>, parts = 1): Repeated {
   const record: WorkloadRecord = { spec: spec(fields), generation: 1, created: 1 }
-  return { key: KEY, uid, write: { remove: false, value: encode(record) } }
+  return { key: KEY, uid: 'u0', parts, write: { remove: false, value: encode(record) } }
 }
 
-const GONE: Repeated = { key: KEY, uid: 'u0', write: { remove: true, value: null } }
+const GONE: Repeated = { key: KEY, uid: 'u0', parts: 1, write: { remove: true, value: null } }
 const remove: Submission = { kind: 'remove', project: 'demo', name: 'web' }
 const apply = (...workloads: WorkloadSpec[]): Submission => ({
   kind: 'apply',
@@ -73,7 +73,7 @@ test('what was written is not written again, also when it would be something els
 
 test('what of it never arrived here is done now', () => {
   const wish = apply(spec({ name: 'web' }), spec({ name: 'db' }))
-  const result = fine(again(viewOf(['a']), wish, [wrote({ name: 'web' })]))
+  const result = fine(again(viewOf(['a']), wish, [wrote({ name: 'web' }, 2)]))
   equal(
     result.writes.map(write => write.key),
     ['workload/demo/db']
@@ -87,6 +87,44 @@ test('what of it never arrived here is done now', () => {
   )
 })
 
+test('what it found as it was asked for is left alone, whatever it has become', () => {
+  const view = viewOf(['a'], [spec({ name: 'web' }), spec({ name: 'db', env: { A: 'later' } })])
+  const wish = apply(spec({ name: 'web' }), spec({ name: 'db', env: { A: 'first' } }))
+  const result = fine(again(view, wish, [wrote({ name: 'web' })]))
+  equal(result.writes, [])
+  equal(
+    result.changes.map(one => [one.name, one.change]),
+    [
+      ['web', 'repeated'],
+      ['db', 'unchanged']
+    ]
+  )
+})
+
+test('what was made since is not removed with the rest of its project', () => {
+  const view = viewOf(['a'], [spec({ name: 'db' })])
+  const project: Submission = { kind: 'remove', project: 'demo', name: undefined }
+  equal(fine(again(view, project, [GONE])).writes, [])
+  const prune: Submission = { ...apply(spec({ name: 'web' })), prune: true } as Submission
+  const one = wrote({ name: 'web' }, 2)
+  const pruned = { ...GONE, key: 'workload/demo/cache', parts: 2 }
+  equal(fine(again(view, prune, [one, pruned])).writes, [])
+})
+
+test('an operation of which it cannot be told what is lacking is not guessed at', () => {
+  const view = viewOf(['a'], [spec({ name: 'db' }), spec({ name: 'cache' })])
+  const project: Submission = { kind: 'remove', project: 'demo', name: undefined }
+  const three = apply(spec({ name: 'web' }), spec({ name: 'db' }), spec({ name: 'cache' }))
+  for (const [submission, known] of [
+    [project, { ...GONE, parts: 2 }],
+    // It wrote one of these two.
+    [three, wrote({ name: 'web' }, 2)]
+  ] as const) {
+    const result = again(view, submission, [known])
+    ok('ok' in result && result.code === 'UNKNOWN_OUTCOME', JSON.stringify(submission))
+  }
+})
+
 test('an id that was used for another wish is refused', () => {
   const view = viewOf(['a'], [spec({ name: 'web' })])
   const cases: readonly (readonly [Submission, Repeated])[] = [
@@ -95,7 +133,10 @@ test('an id that was used for another wish is refused', () => {
     [apply(spec({ name: 'other' })), wrote({ name: 'web' })],
     [{ kind: 'scale', project: 'demo', name: 'web', replicas: 9 }, wrote({ name: 'web' })],
     [{ ...remove, name: 'other' }, GONE],
-    [{ ...remove, project: 'another' }, GONE]
+    [{ ...remove, project: 'another' }, GONE],
+    [apply(spec({ name: 'other' })), { ...GONE, write: undefined }],
+    // That one removed the whole project.
+    [remove, { ...GONE, parts: 2 }]
   ]
   for (const [submission, repeated] of cases) {
     const result = again(view, submission, [repeated])
@@ -105,7 +146,7 @@ test('an id that was used for another wish is refused', () => {
 
 test('what is known by its id only is believed', () => {
   const result = fine(
-    again(viewOf(['a']), remove, [{ key: KEY, uid: undefined, write: undefined }])
+    again(viewOf(['a']), remove, [{ key: KEY, uid: undefined, parts: 1, write: undefined }])
   )
   equal(result.changes[0]?.uid, '')
 })

@@ -22,7 +22,16 @@ const ownBody: OwnBody = {
 const sharedBody: SharedBody = {
   ...{ kind: 'shared', key: 'workload/p/web', uid: 'a'.repeat(32) },
   ...{ dot: { node: 'n1', boot: BOOT, counter: 1 }, vector: [], remove: false },
-  ...{ value: bytesOf('x'), operation: 'op', wroteAtMs: 0, order: 1, base: 0, ends: [], past: [] }
+  ...{
+    value: bytesOf('x'),
+    operation: 'op',
+    parts: 1,
+    wroteAtMs: 0,
+    order: 1,
+    base: 0,
+    ends: [],
+    past: []
+  }
 }
 
 function sign(body: unknown, author = 'n1'): Signed {
@@ -104,8 +113,11 @@ test('fields of the wrong shape, sign or size refuse the message', () => {
     { base: undefined },
     { ends: [sharedBody.uid] },
     { ends: ['x'] },
-    { past: [{ operation: 'o' }] },
-    { past: new Array(limits.PAST_MAX + 1).fill({ operation: 'o', dot }) }
+    { parts: 0 },
+    { parts: 1.5 },
+    { past: [{ operation: 'o', dot }] },
+    { past: [{ operation: 'o', parts: 1 }] },
+    { past: new Array(limits.PAST_MAX + 1).fill({ operation: 'o', dot, parts: 1 }) }
   ]
   for (const change of shareds) {
     const message = delta({ ...sharedBody, ...change })

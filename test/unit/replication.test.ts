@@ -1,5 +1,6 @@
 import { equal, is, ok } from 'uvu/assert'
 import { SeededRandom } from '../../gossip/core/random.ts'
+import { EVIDENCE_MS } from '../../gossip/core/replication/constants.ts'
 import { Replica } from '../../gossip/core/replication/replica.ts'
 import {
   bytesOf,
@@ -129,7 +130,7 @@ test('a node that was away for 30 days brings nothing back', () => {
   world.write('n3', key, { uid: UID('a'), text: 'an edit before it met anybody' })
   ok(world.converge(10_000))
   for (const { id } of world.hosts) is(world.replica(id).entry(key), undefined)
-  world.run(60_000)
+  world.run(EVIDENCE_MS + 60_000)
   for (const { id } of world.hosts) {
     is(world.replica(id).stats().tombstones, 0, 'collected once all hold it')
     ok(world.replica(id).removed(UID('a')))
@@ -156,7 +157,7 @@ test('a tombstone is collected when the absent node is forgotten', () => {
   world.run(1_000)
   world.stop('n2')
   world.write('n0', 'workload/p/web', { uid: UID('a'), remove: true })
-  world.run(60_000)
+  world.run(2 * EVIDENCE_MS)
   is(world.replica('n1').stats().tombstones, 1)
   world.forget('n2')
   world.run(60_000)
@@ -165,6 +166,38 @@ test('a tombstone is collected when the absent node is forgotten', () => {
   world.stop('n1')
   world.start('n1')
   ok(world.replica('n1').removed(UID('a')), 'the uid is on disk for good')
+})
+
+test('what an operation wrote is known for ten minutes, over restarts and later edits too', () => {
+  const world = new ReplicationWorld(14, 3)
+  const [web, db] = ['workload/p/web', 'workload/p/db']
+  for (const key of [web, db]) world.write('n0', key, { text: 'v1' })
+  ok(world.converge(2_000))
+  for (const key of [web, db]) {
+    const operation = `op#${key}`
+    world.write('n0', key, { operation, parts: 2, ...(key === db ? { remove: true } : {}) })
+  }
+  ok(world.converge(2_000))
+  world.write('n1', web, { text: 'later' })
+  world.write('n1', db, { text: 'a new life' })
+  world.run(EVIDENCE_MS - 60_000)
+  for (const { id } of world.hosts) {
+    world.stop(id)
+    world.start(id)
+  }
+  ok(world.converge(10_000))
+  for (const { id } of world.hosts) {
+    equal(
+      world
+        .replica(id)
+        .repeated('op')
+        .map(({ key, parts }) => [key, parts]),
+      [
+        [db, 2],
+        [web, 2]
+      ]
+    )
+  }
 })
 
 test('records of an owner that was forgotten do not come back from a disk that missed it', () => {

@@ -46,6 +46,8 @@ export interface SharedBody {
   readonly value: Uint8Array | null
   /** Operation id of the submitter: twice the same has the effect of once. */
   readonly operation: string
+  /** Registers that the whole of the submitter's operation wrote, this one too. */
+  readonly parts: number
   readonly wroteAtMs: number
   /** Lamport counter within the register, from 1: ranks concurrent writes. */
   readonly order: number
@@ -55,8 +57,10 @@ export interface SharedBody {
   /** Other lives of the name that its author saw in conflict: this write ends them for good. */
   readonly ends: readonly string[]
   /** Operations that led here, newest first: a retry is recognised wherever this write is. */
-  readonly past: readonly { readonly operation: string; readonly dot: Dot }[]
+  readonly past: readonly PastOperation[]
 }
+
+export type PastOperation = Pick<SharedBody, 'operation' | 'dot' | 'parts'>
 
 /** What a register reads as. */
 export interface SharedEntry {
@@ -72,6 +76,8 @@ export interface Repeated {
   readonly key: string
   /** The life that it wrote in, as far as that is still known. */
   readonly uid: string | undefined
+  /** As in the write: how many there are, whether we know them or not. */
+  readonly parts: number
   /** While a register or the end of a life still holds it. */
   readonly write: Pick<SharedBody, 'remove' | 'value'> | undefined
 }
@@ -117,6 +123,8 @@ export type ReplicationCommand =
       readonly remove: boolean
       readonly value: Uint8Array | null
       readonly expect?: Dot
+      /** See `SharedBody`. */
+      readonly parts: number
       readonly wroteAtMs: number
       /** How long to wait for the second disk before a `final` ack with less. */
       readonly waitMs: number

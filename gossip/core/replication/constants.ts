@@ -68,6 +68,10 @@ export const ORDER_MAX = 2 ** 48
 export const PAST_MAX = 8
 /** Recent operations that a replica remembers of all registers. */
 export const OPERATIONS_MAX = 8_192
+/** A signed removal is kept so long though everybody holds it: who asks for it again is told that
+ * it was done. Above so many, the oldest go earlier. */
+export const EVIDENCE_MS = 600_000
+export const EVIDENCE_MAX = 4_096
 /** Collected tombstones: 16 bytes each for good. */
 export const REMOVED_MAX = 1_000_000
 

@@ -5,7 +5,7 @@
 import { bytes, type Check, count, flag, isRecord, list, text } from '../check.ts'
 import { Signed } from '../signed.ts'
 import type { NodeId } from '../types.ts'
-import type { Dot, OwnBody, SharedBody, VersionVector } from './api.ts'
+import type { Dot, OwnBody, PastOperation, SharedBody, VersionVector } from './api.ts'
 import { covers } from './clock.ts'
 import * as limits from './constants.ts'
 import { HASH_BYTES } from './hash.ts'
@@ -104,8 +104,13 @@ function isDot(value: unknown): value is Dot {
 const vector: Check<VersionVector> = list(limits.VECTOR_ENTRIES_MAX, isDot)
 const ends = list(limits.SIBLINGS_MAX, isUid)
 
-function isPast(value: unknown): value is SharedBody['past'][number] {
-  return isRecord(value) && isOperation(value['operation']) && isDot(value['dot'])
+function isPast(value: unknown): value is PastOperation {
+  if (!isRecord(value) || !isOperation(value['operation'])) return false
+  return isDot(value['dot']) && isParts(value['parts'])
+}
+
+export function isParts(value: unknown): value is number {
+  return count(value) && value >= 1
 }
 
 export function isOperation(value: unknown): value is string {
@@ -136,6 +141,7 @@ export function isSharedBody(value: unknown, author: NodeId): value is SharedBod
       ? content === null
       : content === null || bytes(limits.SHARED_VALUE_BYTES_MAX)(content)) &&
     isOperation(value['operation']) &&
+    isParts(value['parts']) &&
     count(value['wroteAtMs']) &&
     count(order) &&
     count(base) &&

@@ -11,6 +11,7 @@ export interface KnownOperation {
   readonly dot: Dot
   /** Of what it wrote; undefined when only its dot is known. */
   readonly content: Hash | undefined
+  readonly parts: number
   /** The life that it wrote in, or whose writes have seen it: with the end of that it is over. */
   readonly uid: string
 }
@@ -46,11 +47,12 @@ export class Operations {
 
   /** A write that we hold now, and those that it carries along: we may have missed them. */
   note(write: SharedBody): void {
-    for (const { operation, dot } of [...write.past].reverse()) {
-      this.#note(nameOf(operation, write.key), { dot, content: undefined, uid: write.uid })
+    const { key, uid } = write
+    for (const { operation, dot, parts } of [...write.past].reverse()) {
+      this.#note(nameOf(operation, key), { dot, parts, content: undefined, uid })
     }
-    const content = contentOf(write)
-    this.#note(nameOf(write.operation, write.key), { dot: write.dot, content, uid: write.uid })
+    const { operation, dot, parts } = write
+    this.#note(nameOf(operation, key), { dot, parts, content: contentOf(write), uid })
   }
 
   #note(name: string, operation: KnownOperation): void {

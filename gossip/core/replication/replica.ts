@@ -247,10 +247,10 @@ export class Replica {
         return this.#writer.onStored(from, message, out)
       case 'digest':
         this.#repair.onDigest(from, message, nowMs, out)
-        return this.#state.collect(out)
+        return this.#state.collect(nowMs, out)
       case 'same':
         this.#repair.onSame(from, message, nowMs, out)
-        return this.#state.collect(out)
+        return this.#state.collect(nowMs, out)
       case 'summary':
         return this.#repair.onSummary(from, message, nowMs, out)
       case 'want':
@@ -288,7 +288,7 @@ export class Replica {
   #repairSomebody(nowMs: number, out: Outbox): void {
     this.#repairAtMs = Number.POSITIVE_INFINITY
     this.#repairBy(nowMs + this.#jitter(this.#repairEveryMs), nowMs, out)
-    this.#state.collect(out)
+    this.#state.collect(nowMs, out)
     const others = this.#alive.filter(peer => peer !== this.#self)
     const linked = others.filter(peer => this.#links.has(peer))
     const peers = linked.length > 0 ? linked : others

@@ -5,7 +5,7 @@
  */
 import type { SharedBody, SharedEntry } from './api.ts'
 import { compareText } from './clock.ts'
-import { BUCKET_COUNT, REGISTERS_MAX, REMOVED_MAX } from './constants.ts'
+import { BUCKET_COUNT, EVIDENCE_MAX, REGISTERS_MAX, REMOVED_MAX } from './constants.ts'
 import { type Hash, HashSum, hashText } from './hash.ts'
 import {
   mergeWrite,
@@ -152,13 +152,14 @@ export class SharedState {
     return this.#tombstones.size > 0
   }
 
-  /** Shrinks the evidence that every rostered node holds. Gives the uids. */
-  collect(stable: number): readonly string[] {
+  /** Shrinks the evidence that every rostered node holds and that is old. Gives the uids. */
+  collect(stable: number, old: number): readonly string[] {
     const collected: string[] = []
     for (const uid of this.#tombstones) {
       const removed = this.#removed.get(uid)
       // Oldest first: those behind it are younger.
       if (removed === undefined || removed.changedAt > stable) break
+      if (removed.changedAt > old && this.#tombstones.size <= EVIDENCE_MAX) break
       this.#tombstones.delete(uid)
       this.#removed.set(uid, { evidence: undefined, changedAt: removed.changedAt })
       collected.push(uid)

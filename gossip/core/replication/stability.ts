@@ -9,9 +9,14 @@
  */
 import type { NodeId } from '../types.ts'
 
+/** How exactly the age of changes is known. */
+const AGE_EVERY_MS = 10_000
+
 export class Stability {
   readonly #self: NodeId
   readonly #heldBy = new Map<NodeId, number>()
+  /** When there were how many changes, oldest first. */
+  readonly #ages: { readonly atMs: number; readonly latest: number }[] = []
   #latest = 0
 
   constructor(self: NodeId) {
@@ -38,6 +43,18 @@ export class Stability {
   isHeld(changes: number, counts: (peer: NodeId) => boolean): boolean {
     if (changes === 0) return true
     return [...this.#heldBy].some(([peer, held]) => held >= changes && counts(peer))
+  }
+
+  /** Changes up to this one have reached us `ageMs` ago or earlier, to some seconds. */
+  olderThan(ageMs: number, nowMs: number): number {
+    const last = this.#ages.at(-1)
+    if (last === undefined || nowMs - last.atMs >= AGE_EVERY_MS)
+      this.#ages.push({ atMs: nowMs, latest: this.#latest })
+    const young = this.#ages.findIndex(({ atMs }) => nowMs - atMs < ageMs)
+    // The last of the old ones is what it takes.
+    this.#ages.splice(0, Math.max(0, young - 1))
+    const [first] = this.#ages
+    return first !== undefined && nowMs - first.atMs >= ageMs ? first.latest : 0
   }
 
   forget(peer: NodeId): void {

@@ -5,7 +5,7 @@
 import type { Codec } from '../effect.ts'
 import type { Signed } from '../signed.ts'
 import type { NodeId } from '../types.ts'
-import { ALARMS_MAX } from './constants.ts'
+import { ALARMS_MAX, EVIDENCE_MS } from './constants.ts'
 import {
   isReplicatedRecord,
   isSharedRecord,
@@ -105,11 +105,13 @@ export class ReplicaState {
     this.#recordOwn(node, this.owners.forget(node), out, true)
   }
 
-  /** Shrinks the tombstones that every rostered node holds. */
-  collect(out: Outbox): void {
+  /** Shrinks the tombstones that every rostered node holds, once nobody asks for them again. */
+  collect(nowMs: number, out: Outbox): void {
+    const old = this.stability.olderThan(EVIDENCE_MS, nowMs)
     // Mostly there are none, and each of N peers brings us here.
     if (!this.shared.hasTombstones) return
-    for (const uid of this.shared.collect(this.stability.stable(this.owners.rostered))) {
+    const stable = this.stability.stable(this.owners.rostered)
+    for (const uid of this.shared.collect(stable, old)) {
       out.persist(`removed/${uid}`, this.#codec.encode(null), false)
     }
   }

@@ -4,10 +4,17 @@
  */
 import type { Sealer } from '../signed.ts'
 import type { BootId, NodeId, Random } from '../types.ts'
-import type { Dot, Repeated, ReplicationCommand, ReplicationEvent, SharedBody } from './api.ts'
+import type {
+  Dot,
+  PastOperation,
+  Repeated,
+  ReplicationCommand,
+  ReplicationEvent,
+  SharedBody
+} from './api.ts'
 import { compareRank, joinVectors, sameDot } from './clock.ts'
 import * as limits from './constants.ts'
-import { isOperation, isUid, type Stored, type StoreRequest } from './message.ts'
+import { isOperation, isParts, isUid, type Stored, type StoreRequest } from './message.ts'
 import { contentOf } from './operations.ts'
 import type { Outbox } from './outbox.ts'
 import { findOperation, type Register, type SharedWrite } from './register.ts'
@@ -62,11 +69,11 @@ export class Writer {
     const { shared, operations } = this.#c.state
     return operations.parts(operation).map(key => {
       const part = `${operation}#${key}`
-      const uid = operations.get(key, part)?.uid
+      const { uid, parts = 1 } = operations.get(key, part) ?? {}
       const siblings = shared.register(key)?.siblings ?? []
       const evidence = uid === undefined ? undefined : shared.evidence(uid)
       const write = findOperation(siblings, part)?.write ?? evidence
-      return { key, uid, write: write?.body.operation === part ? write.body : undefined }
+      return { key, uid, parts, write: write?.body.operation === part ? write.body : undefined }
     })
   }
 
@@ -90,9 +97,9 @@ export class Writer {
   }
 
   #fault(command: FirstCommand): Refused['reason'] | undefined {
-    const { key, uid, value, remove, expect } = command
+    const { key, uid, value, remove, expect, parts } = command
     const bytes = value?.byteLength ?? 0
-    if (key === '' || !isUid(uid) || (remove && value !== null)) return 'body'
+    if (key === '' || !isUid(uid) || (remove && value !== null) || !isParts(parts)) return 'body'
     if (key.length > limits.KEY_LENGTH_MAX || bytes > limits.SHARED_VALUE_BYTES_MAX) return 'limit'
     if (this.#pending.size >= limits.PENDING_WRITES_MAX) return 'limit'
     if (this.#c.state.shared.removed(uid)) return 'removed'
@@ -146,14 +153,14 @@ export class Writer {
     if (vector.length > limits.VECTOR_ENTRIES_MAX) return undefined
     this.#counter += 1
     const dot = { ...own, counter: this.#counter }
-    const { key, uid, remove, value, operation, wroteAtMs } = command
+    const { key, uid, remove, value, operation, parts, wroteAtMs } = command
     const others = new Set(seen.map(body => body.uid))
     others.delete(uid)
     const ends = [...others].sort()
     const past = pastOf(seen)
     return {
       kind: 'shared',
-      ...{ key, uid, dot, vector, remove, value, operation },
+      ...{ key, uid, dot, vector, remove, value, operation, parts },
       ...{ wroteAtMs: Math.max(0, Math.floor(wroteAtMs)), order, base, ends, past }
     }
   }
@@ -284,13 +291,11 @@ function isStable(register: Register | undefined, stable: number): boolean {
 
 /** The operations behind the next write, newest first. */
 function pastOf(seen: readonly SharedBody[]): SharedBody['past'] {
-  const past = new Map<string, Dot>()
+  const past = new Map<string, PastOperation>()
   const ranked = [...seen].sort(compareRank)
-  for (const { operation, dot } of ranked) past.set(operation, dot)
+  for (const { operation, dot, parts } of ranked) past.set(operation, { operation, dot, parts })
   for (const body of ranked) {
-    for (const { operation, dot } of body.past) {
-      if (!past.has(operation)) past.set(operation, dot)
-    }
+    for (const one of body.past) if (!past.has(one.operation)) past.set(one.operation, one)
   }
-  return [...past].slice(0, limits.PAST_MAX).map(([operation, dot]) => ({ operation, dot }))
+  return [...past.values()].slice(0, limits.PAST_MAX)
 }

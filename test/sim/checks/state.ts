@@ -55,13 +55,18 @@ export function durableAcks(subject: Subject): Check {
 
 /**
  * S2: an operation that was asked twice is not read twice. (In two lives of a name it may be: asked
- * on two sides of a cut, it changed one and made another.)
+ * on two sides of a cut, it changed one and made another.) Nor does it do anything more where it is
+ * known to have been done: what was made since then it has not seen.
  */
-export function onceOnly(_subject: Subject): Check {
+export function onceOnly(subject: Subject): Check {
   const name = 'S2'
   return {
     name,
     finish: core => {
+      for (const { operation, late, isEarly } of subject.client.history.values()) {
+        // What it wrote before its node was in the mesh, nobody wrote down.
+        if (!isEarly && late.length > 0) violate(name, `${operation} does more: ${late.join()}`)
+      }
       for (const host of core) {
         for (const entry of host.agent?.replica.shared('workload/') ?? []) {
           const read = [entry.current, ...entry.conflicts].filter(write => write !== undefined)

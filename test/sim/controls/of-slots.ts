@@ -132,7 +132,7 @@ export const OF_SLOTS: readonly Control[] = [
   {
     name: 'a copy that was beaten runs on',
     caughtBy: ['L4'],
-    seed: 53,
+    seed: 6,
     minutes: 1,
     nodes: 3,
     edits: [

@@ -47,6 +47,25 @@ export const OF_STATE: readonly Control[] = [
     ]
   },
   {
+    name: 'an operation that was done before does what it would do now beside it',
+    caughtBy: ['S2'],
+    seed: 106,
+    minutes: 1,
+    nodes: 3,
+    edits: [
+      {
+        file: 'node/agent/repeats.ts',
+        find: 'if (lacking <= 0) {',
+        replace: "if (lacking <= 0 && 'ok' in prepared) {"
+      },
+      {
+        file: 'node/agent/repeats.ts',
+        find: 'if (named === undefined || others.length !== lacking) return incomplete(confirms.length, parts)',
+        replace: ''
+      }
+    ]
+  },
+  {
     name: 'of concurrent edits only the one of the best rank is kept',
     caughtBy: ['S3'],
     seed: 23,
@@ -82,13 +101,14 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'a removal is forgotten after a while, whoever has not heard of it',
     caughtBy: ['S3', 'S4'],
-    seed: 4,
+    seed: 1,
     minutes: 1,
     nodes: 3,
     edits: [
       {
         file: 'gossip/core/replication/shared.ts',
-        find: 'if (removed === undefined || removed.changedAt > stable) break',
+        find: `if (removed === undefined || removed.changedAt > stable) break
+      if (removed.changedAt > old && this.#tombstones.size <= EVIDENCE_MAX) break`,
         replace: `removed.looks = (removed.looks ?? 0) + 1
       if (removed.looks < 5) continue`
       },

@@ -8,7 +8,7 @@ import type { WorkloadSpec } from '../../../src/spec/workload.ts'
 import { DATA_VOLUME, spec } from '../../helpers/agent.ts'
 import type { SimHost } from '../world/host.ts'
 import type { World } from '../world/world.ts'
-import type { Atlas } from './atlas.ts'
+import { type Atlas, heldBy } from './atlas.ts'
 
 /** One write of a register: `<operation>#<key>`. */
 export interface Part {
@@ -28,6 +28,10 @@ export interface Asked {
   readonly submission: Submission
   readonly atMs: number
   readonly parts: Map<string, Part>
+  /** Keys that it wrote, or was about to write, wherever it was asked for. */
+  readonly plan: Set<string>
+  /** Keys that were no part of it until a node wrote them that knew of its being done. */
+  readonly late: string[]
   answer: SubmitAnswer | undefined
   /** At least one node was asked before it could write. */
   isEarly: boolean
@@ -85,7 +89,8 @@ export class Client {
     const operation = `op${this.#count}`
     const asked: Asked = {
       ...{ operation, submission, atMs: this.#world.clock.nowMs() },
-      ...{ parts: new Map(), answer: undefined, isEarly: false }
+      ...{ parts: new Map(), plan: new Set<string>(), late: [] },
+      ...{ answer: undefined, isEarly: false }
     }
     this.history.set(operation, asked)
     this.#submit(asked, random, among)
@@ -109,9 +114,22 @@ export class Client {
       this.#world.trace(`${host.id} asked ${operation} ${submissionText(submission)}`)
       this.#note(asked, host)
       if (!process.isSettled) asked.isEarly = true
+      this.#plan(asked, host)
       const wallMs = host.clock.wallMs()
       process.node.input({ kind: 'submit', operation, submission, waitMs: WAIT_MS, wallMs })
     })
+  }
+
+  /** What the node is about to write, and whether that is new though it was done before. */
+  #plan({ operation, submission, plan, late }: Asked, host: SimHost): void {
+    const prepared = host.agent?.preview(submission, operation)
+    if (prepared === undefined || 'ok' in prepared) return
+    const part = `${operation}#`
+    const isKnown = heldBy(host).some(one => one.operations.some(name => name.startsWith(part)))
+    for (const { key } of prepared.writes) {
+      if (isKnown && !plan.has(key)) late.push(`${key} at ${host.id}`)
+      plan.add(key)
+    }
   }
 
   /** What the node holds of each name now: what its write will have seen. */

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync } from 'node:fs'
-import { filesBelow, readSource } from '../../helpers/source.ts'
+import { dirname, join } from 'node:path'
+import { importsOf, readSource } from '../../helpers/source.ts'
 import type { SeedResult } from './run-seed.ts'
 
 /** One seed, as a line of a tally file has it. */
@@ -25,11 +26,25 @@ interface Entry {
 /** Figures that are no times. */
 const COUNTS = ['view changes', 'braked starts']
 
+/** Where the simulator begins. */
+const ENTRY = 'test/sim/fuzz/run-seed.ts'
+const TYPE_IMPORT = /^(?:import|export) type [^']*'[^']*'$/gm
+
+/** The product's files that the simulator runs: what it imports, and what these import. */
+export function simulatedFiles(): readonly string[] {
+  const met = new Set([ENTRY])
+  for (const path of met) {
+    for (const to of importsOf(readSource(path).replace(TYPE_IMPORT, ''))) {
+      if (to.startsWith('.')) met.add(join(dirname(path), to))
+    }
+  }
+  return [...met].filter(path => !path.startsWith('test/')).sort()
+}
+
 /** Eight hex digits that change with the code that is simulated. */
 export function productHash(): string {
   const hash = createHash('sha256')
-  const rooms = ['gossip', 'node', 'placement', 'src/spec']
-  for (const path of rooms.flatMap(room => filesBelow(room)).sort()) {
+  for (const path of simulatedFiles()) {
     hash.update(path).update('\0').update(readSource(path)).update('\0')
   }
   return hash.digest('hex').slice(0, 8)
