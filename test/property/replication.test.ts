@@ -2,10 +2,17 @@ import fc from 'fast-check'
 import { equal, is, ok } from 'uvu/assert'
 import { SeededRandom } from '../../gossip/core/random.ts'
 import type { Dot } from '../../gossip/core/replication/api.ts'
+import { hashBytes, packHashes } from '../../gossip/core/replication/hash.ts'
 import type { ReplicatedRecord } from '../../gossip/core/replication/message.ts'
 import { Outbox } from '../../gossip/core/replication/outbox.ts'
+import { MARKER_KEY, OwnerRecords, type OwnRecord } from '../../gossip/core/replication/record.ts'
 import { ReplicaState } from '../../gossip/core/replication/state.ts'
-import { codec, ReplicationWorld } from '../helpers/replication-world.ts'
+import {
+  bytesOf,
+  codec,
+  createPlainSealer,
+  ReplicationWorld
+} from '../helpers/replication-world.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('replication, properties')
@@ -92,6 +99,41 @@ test('the state is a function of the set of records: any order, with repetitions
       }
     ),
     { numRuns: 15 }
+  )
+})
+
+/** What several clones said under one name: few keys and versions, so that many are taken twice. */
+function clonesSaid(random: SeededRandom): readonly OwnRecord[] {
+  const sealer = createPlainSealer('n1')
+  const said: OwnRecord[] = []
+  for (let i = 0; i < 12; i++) {
+    const key = ['a', 'b', MARKER_KEY][random.int(3)] ?? ''
+    const listed = said.filter(() => random.int(2) === 0).map(({ bytes }) => hashBytes(bytes))
+    const value = key === MARKER_KEY ? packHashes(listed) : bytesOf(`${i}`)
+    const version = { incarnation: 1 + random.int(2), counter: 1 + random.int(3) }
+    said.push(sealer.seal({ kind: 'own' as const, node: 'n1', ...version, key, value }))
+  }
+  return said
+}
+
+test('whatever clones said under one name, two that tell each other all end up alike', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e6 }), seed => {
+      const random = new SeededRandom(seed)
+      const said = clonesSaid(random)
+      const [one, two] = [new OwnerRecords(), new OwnerRecords()]
+      for (const record of shuffled(said, seed)) if (random.int(4) > 0) one.merge(record, [])
+      for (const record of shuffled(said, seed + 1)) if (random.int(4) > 0) two.merge(record, [])
+      const tell = (from: OwnerRecords, to: OwnerRecords): void => {
+        for (const { record } of [...from.records()]) to.merge(record, [])
+      }
+      for (let round = 0; round < 4; round++) {
+        tell(one, two)
+        tell(two, one)
+      }
+      is(two.sum.value(), one.sum.value())
+    }),
+    { numRuns: 2_000 }
   )
 })
 

@@ -86,16 +86,18 @@ export class OwnerRecords {
     const { key } = record.body
     const hash = hashBytes(record.bytes)
     const held = this.#entries.get(key)
+    const isVoid = key !== MARKER_KEY && this.#voided(record, hash)
     if (held !== undefined) {
       if (held.hash === hash) return 'old'
       const order = compareVersions(record.body, held.record.body)
       if (order < 0) return 'old'
       if (order === 0) {
-        if (compareBytes(record.bytes, held.record.bytes) > 0) this.#set(record, hash, changes)
+        const isGreater = compareBytes(record.bytes, held.record.bytes) > 0
+        if (isGreater && !isVoid) this.#set(record, hash, changes)
         return 'clash'
       }
     }
-    if (key !== MARKER_KEY && this.#voided(record, hash)) return 'old'
+    if (isVoid) return 'old'
     if (held === undefined && this.#entries.size >= OWN_KEYS_MAX) return 'limit'
     const grows = record.bytes.byteLength - (held?.record.bytes.byteLength ?? 0)
     if (this.#bytes + grows > OWN_BYTES_MAX) return 'limit'

@@ -108,8 +108,21 @@ function outgrew(subject: Subject, host: SimHost, part: Part): boolean {
  */
 export function noLostEdit(subject: Subject): Check {
   const name = 'S3'
+  /** Where a clone's disk was one of the two: it goes with the clone. */
+  const withClone = new Set<Part>()
   return {
     name,
+    observe: observation => {
+      const { world, client } = subject
+      if (observation.kind !== 'reply' || !world.hadClone) return
+      const hosts = [...world.hosts.values()].filter(host => !host.isClone)
+      for (const part of client.history.get(observation.operation)?.parts.values() ?? []) {
+        if (part.disks === 0 || part.ackedMs !== world.clock.nowMs()) continue
+        const disks = hosts.filter(host => holds(host, part) || outgrew(subject, host, part))
+        if (disks.length < DISKS_SAFE) withClone.add(part)
+        else withClone.delete(part)
+      }
+    },
     finish: core => {
       const parts = partsOf(subject)
       for (const part of parts.values()) {
@@ -117,6 +130,7 @@ export function noLostEdit(subject: Subject): Check {
         // What a clone held counts as held by its original, which has less: where that one then
         // writes alone, others may take its write for one that they have seen.
         if (subject.world.hadClone && part.disks < DISKS_SAFE) continue
+        if (withClone.has(part)) continue
         // A disk that went back has forgotten what it said that it holds: the same, on two disks.
         if (part.ackedMs >= subject.world.restoredMs) continue
         for (const host of core) {
