@@ -80,16 +80,29 @@ function repeats(write: SharedBody, better: SharedBody): boolean {
 /** What a register reads as: the best rank, and the other lives and edits beside it. */
 export function readRegister(key: string, siblings: readonly Sibling[]): SharedEntry {
   const writes = siblings.map(sibling => sibling.write)
-  const distinct = writes.filter(write => !writes.some(other => hides(other.body, write.body)))
-  // Liars may hide each other; somebody has to be read.
-  const [current, ...conflicts] = distinct.length > 0 ? distinct : writes.slice(0, 1)
+  const bodies = writes.map(write => write.body)
+  const [current, ...conflicts] = writes.filter(({ body }) => !isHidden(body, bodies))
   return { key, current, conflicts }
 }
 
-function hides(better: SharedBody, write: SharedBody): boolean {
-  if (better === write || !repeats(write, better)) return false
-  // Both carry the one operation: the better rank stays. Else `better` came after it.
-  return better.operation !== write.operation || compareRank(better, write) < 0
+/** True when a later write carries what it did. */
+function isHidden(write: SharedBody, writes: readonly SharedBody[]): boolean {
+  if (writes.length === 1) return false
+  const behind = before(write, writes)
+  return writes.some(other => {
+    if (other === write || !before(other, writes).has(write)) return false
+    // Each carries the other, as when two sides did the same in two orders: the better rank stays.
+    return !behind.has(other) || compareRank(other, write) < 0
+  })
+}
+
+/** Those whose operation a write carries, or one of these does. */
+function before(write: SharedBody, writes: readonly SharedBody[]): Set<SharedBody> {
+  const found = new Set([write])
+  for (const at of found) {
+    for (const other of writes) if (repeats(other, at)) found.add(other)
+  }
+  return found
 }
 
 /** The dot under which a register holds an operation, or held it a few writes ago. */

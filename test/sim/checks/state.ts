@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { PAST_MAX } from '../../../gossip/core/replication/constants.ts'
 import { CHECKSUM_BYTES } from '../../../node/store/checksum.ts'
-import { heldBy } from '../fuzz/atlas.ts'
+import { type HeldWrite, heldBy } from '../fuzz/atlas.ts'
 import type { Client, Part } from '../fuzz/client.ts'
 import type { SimHost } from '../world/host.ts'
 import type { Observation } from '../world/world.ts'
@@ -10,6 +10,8 @@ import { type Check, type Subject, violate } from './check.ts'
 
 /** A daemon may be in the middle of a start when it hears of a removal. */
 const START_GRACE_MS = 20_000
+/** A write waits no longer for the word of another disk (`node/backend/writes.ts`). */
+const WORD_MS = 5_000
 /** Below, an acknowledgement says that it is on this disk only. */
 const DISKS_SAFE = 2
 
@@ -24,9 +26,15 @@ export function durableAcks(subject: Subject): Check {
   // A disk that fails after it has said so is another matter (S13, L6): asked again, a daemon tells
   // of a disk that was lost a moment ago.
   const said = new WeakMap<Part, Set<SimHost>>()
+  const lately: { readonly host: SimHost; readonly atMs: number; readonly held: HeldWrite[] }[] = []
   return {
     name,
     observe: observation => {
+      if (observation.kind === 'forgets') {
+        const { host } = observation
+        lately.push({ host, atMs: subject.world.clock.nowMs(), held: heldBy(host) })
+        return
+      }
       if (observation.kind !== 'reply' || !observation.answer.ok) return
       const { answer, operation } = observation
       if (answer.disks === 0) return
@@ -39,6 +47,11 @@ export function durableAcks(subject: Subject): Check {
           one => one.removes && one.uid === part.uid
         )
         const before = new Set([part, ...ends].flatMap(one => [...(said.get(one) ?? [])]))
+        // Its word that it holds it was on the way as it lost it.
+        for (const { host, atMs, held } of lately) {
+          const isRecent = subject.world.clock.nowMs() - atMs < WORD_MS
+          if (isRecent && isHeld(held, part)) before.add(host)
+        }
         const { hosts, discarded } = subject.world
         const disks = [...hosts.values(), ...discarded].filter(
           host => before.has(host) || holds(host, part) || outgrew(subject, host, part)
@@ -80,7 +93,11 @@ export function onceOnly(subject: Subject): Check {
 
 /** The write, one that has seen it, or the end of its life. */
 function holds(host: SimHost, part: Part): boolean {
-  return heldBy(host).some(
+  return isHeld(heldBy(host), part)
+}
+
+function isHeld(writes: readonly HeldWrite[], part: Part): boolean {
+  return writes.some(
     held =>
       held.operations.includes(part.part) || (held.operations.length === 0 && held.uid === part.uid)
   )

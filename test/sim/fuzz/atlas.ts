@@ -9,15 +9,16 @@ import type { SimHost } from '../world/host.ts'
 import type { World } from '../world/world.ts'
 import { isIn } from './reach.ts'
 
-interface HeldWrite {
+/** An operation's write with those behind it; or, without any, a life that has ended. */
+export interface HeldWrite {
   readonly operations: readonly string[]
   readonly uid: string
 }
 
 export class Atlas {
   readonly #world: World
-  /** Part operations (`<operation>#<key>`) whose write was acknowledged. */
-  readonly #acknowledged = new Map<string, { readonly uid: string }>()
+  /** Part operations (`<operation>#<key>`) whose write was acknowledged, and the lives in which. */
+  readonly #acknowledged = new Map<string, Set<string>>()
   /** Hosts whose memory must not be counted on: they stay dead, or have lost it. */
   readonly lost = new Set<string>()
 
@@ -34,7 +35,8 @@ export class Atlas {
   }
 
   acknowledged(part: string, uid: string): void {
-    this.#acknowledged.set(part, { uid })
+    const lives = this.#acknowledged.get(part) ?? new Set()
+    this.#acknowledged.set(part, lives.add(uid))
   }
 
   /** True while the memory of a host is needed by nobody. */
@@ -51,12 +53,12 @@ export class Atlas {
     const ended = new Set<string>()
     for (const other of others) {
       for (const { operations, uid } of heldBy(other)) {
-        for (const operation of operations) known.add(operation)
+        for (const operation of operations) known.add(`${operation} ${uid}`)
         if (operations.length === 0) ended.add(uid)
       }
     }
-    for (const [part, { uid }] of this.#acknowledged) {
-      if (!known.has(part) && !ended.has(uid)) return false
+    for (const [part, lives] of this.#acknowledged) {
+      for (const uid of lives) if (!known.has(`${part} ${uid}`) && !ended.has(uid)) return false
     }
     return true
   }

@@ -171,12 +171,12 @@ export class Client {
     for (const { project, name, uid, change } of answer.changes) {
       if (change === 'unchanged' || change === 'abandoned') continue
       const part = this.#part(asked, `workload/${project}/${name}`)
+      if (uid !== '') this.#atlas.acknowledged(part.part, uid)
       part.uid ??= uid === '' ? undefined : uid
       part.removes ||= change === 'removed'
       if (part.uid === undefined) continue
       part.disks = Math.max(part.disks, answer.disks)
       part.ackedMs = this.#world.clock.nowMs()
-      this.#atlas.acknowledged(part.part, part.uid)
     }
   }
 }

@@ -15,6 +15,7 @@ function damage(context: FaultContext, kinds: readonly Damage[]): boolean {
   if (!context.faults.atlas.mayForget(host)) return false
   const kind = kinds[context.random.int(kinds.length)] as Damage
   host.kill(false)
+  context.world.observe({ kind: 'forgets', host })
   if (host.disk.damage(kind, context.random)) context.world.trace(`${host.id} disk ${kind}`)
   context.during(1_000, [host], () => host.start())
   return true
@@ -96,6 +97,7 @@ export const DISK_FAULTS: readonly Fault[] = [
         if (host.isUp) host.kill(false)
         world.restoredMs = Math.min(world.restoredMs, world.clock.nowMs())
         world.trace(`${host.id} old backup restored`)
+        world.observe({ kind: 'forgets', host })
         host.disk.restore(backup)
         if (isOn) host.start()
       })

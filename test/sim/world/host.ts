@@ -213,6 +213,7 @@ export class SimHost {
   /** Its disk is replaced by an empty one: the next start is that of a new member. */
   loseDisk(): void {
     this.world.trace(`${this.id} loses its disk`)
+    this.world.observe({ kind: 'forgets', host: this })
     this.disk.wipe()
     this.engine.entries.clear()
     this.engine.volumes.clear()

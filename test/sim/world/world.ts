@@ -15,6 +15,8 @@ import { Network } from './network.ts'
 export type Observation =
   | { readonly kind: 'start'; readonly host: SimHost }
   | { readonly kind: 'stop'; readonly host: SimHost; readonly withHost: boolean }
+  /** Its disk is about to lose some of what it holds. */
+  | { readonly kind: 'forgets'; readonly host: SimHost }
   /** Its disk is empty now, and its identity another one. */
   | { readonly kind: 'lost'; readonly host: SimHost }
   /** The store was opened, and is trusted or not. */
