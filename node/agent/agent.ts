@@ -182,7 +182,6 @@ export class Agent {
   }
 
   #start(input: Extract<AgentInput, { kind: 'start' }>): void {
-    this.#gate.amnesiac = input.amnesiac
     const of = (prefixes: readonly string[]): typeof input.persisted =>
       input.persisted.filter(record => prefixes.some(prefix => record.key.startsWith(prefix)))
     this.#replicate({
@@ -190,6 +189,7 @@ export class Agent {
       persisted: of(['own/', 'shared/', 'removed/', 'replica/']),
       amnesiac: input.amnesiac
     })
+    this.#gate.amnesiac = this.replica.amnesiac
     this.#member(this.membership.handle({ kind: 'start', persisted: of(['member/']) }, this.#nowMs))
   }
 

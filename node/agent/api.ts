@@ -102,6 +102,8 @@ export interface Prepared {
   readonly confirms: readonly string[]
   /** Registers that the whole operation writes, then and now. */
   readonly parts: number
+  /** A hash of the submission. */
+  readonly request: string
 }
 
 export type Refusal = Extract<SubmitAnswer, { ok: false }>

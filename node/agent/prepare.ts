@@ -13,6 +13,11 @@ class Draft {
   readonly changes: SubmittedChange[] = []
   readonly writes: PreparedWrite[] = []
   readonly confirms: readonly string[] = []
+  readonly request: string
+
+  constructor(submission: Submission) {
+    this.request = requestOf(submission)
+  }
 
   get parts(): number {
     return this.writes.length
@@ -31,6 +36,11 @@ export function prepare(view: View, submission: Submission, operation: string): 
     case 'abandon':
       return abandon(view, submission)
   }
+}
+
+/** The same on every node for the same wish. */
+export function requestOf(submission: Submission): string {
+  return hashText(canonical(submission))
 }
 
 /** A new life of a name. Derived, so that a retry elsewhere creates the same life. */
@@ -70,7 +80,7 @@ function apply(
   submission: Extract<Submission, { kind: 'apply' }>,
   operation: string
 ): Prepared | Refusal {
-  const draft = new Draft()
+  const draft = new Draft(submission)
   let created = [...view.workloads.values()].reduce(
     (most, { record }) => Math.max(most, record.created),
     0
@@ -144,7 +154,7 @@ function scale(view: View, submission: Extract<Submission, { kind: 'scale' }>): 
   const uid = view.uidOf(project, name)
   const existing = uid === undefined ? undefined : view.workloads.get(uid)
   if (existing === undefined) return unknown(`${project}/${name}`)
-  const draft = new Draft()
+  const draft = new Draft(submission)
   // A grouped service that is scaled asks for replicas, and so is placed by itself.
   const { group: _group, ...alone } = existing.record.spec
   const spec = replicas > 1 ? { ...alone, replicas } : { ...existing.record.spec, replicas }
@@ -163,7 +173,7 @@ function remove(
   if (found.length === 0) {
     return unknown(name === undefined ? `in project ${project}` : `${project}/${name}`)
   }
-  const draft = new Draft()
+  const draft = new Draft(submission)
   for (const workload of found) drop(draft, workload)
   return draft
 }
@@ -186,7 +196,7 @@ function abandon(
   submission: Extract<Submission, { kind: 'abandon' }>
 ): Prepared | Refusal {
   const { volume, project, slot: only } = submission
-  const draft = new Draft()
+  const draft = new Draft(submission)
   const matches = (spec: WorkloadSpec): boolean =>
     (project === undefined || spec.project === project) &&
     volumeNames(spec).some(name => name === volume || `${spec.project}_${name}` === volume)

@@ -3,49 +3,55 @@
  * of the rest. What it did is told from what it wrote, never from what it would write now.
  */
 import type { Repeated } from '../../gossip/core/replication/api.ts'
+import type { Replica } from '../../gossip/core/replication/replica.ts'
 import type { Prepared, Refusal, Submission, SubmittedChange } from './api.ts'
-import { canonical, generationOf } from './generation.ts'
-import type { WorkloadRecord } from './records.ts'
+import { generationOf } from './generation.ts'
+import { requestOf } from './prepare.ts'
 import type { View } from './view.ts'
-
-export type ReadRecord = (value: Uint8Array | null) => WorkloadRecord | undefined
 
 const WORKLOAD = 'workload/'
 const ABANDON = 'abandon/'
 
+interface Known {
+  readonly view: View
+  readonly replica: Pick<Replica, 'repeated' | 'isForgetful'>
+}
+
 /**
- * What is left of `prepared` when `repeated` was done before. An operation takes effect once: what
- * it found as it was asked for it did not write, and what was made since it has not seen, so both
- * are left alone, whatever they have become. Refused when its parts wrote something else than is
- * asked for now (one id names one wish), and when not all of them are known here and which are
- * lacking cannot be told.
+ * What is left of `prepared` when the operation was done before. It takes effect once: what it
+ * found as it was asked for it did not write, and what was made since it has not seen, so both are
+ * left alone, whatever they have become. Refused when it was another request (one id names one
+ * wish), and when not all of it is known here and what is lacking cannot be told.
  */
 export function withoutRepeats(
-  from: { readonly view: View; readonly read: ReadRecord },
+  { view, replica }: Known,
   submission: Submission,
   prepared: Prepared | Refusal,
-  repeated: readonly Repeated[]
+  operation: string
 ): Prepared | Refusal {
+  const repeated = replica.repeated(operation)
   if (repeated.length === 0) return prepared
-  const parts = Math.max(...repeated.map(one => one.parts))
-  const named = keysOf(submission)
-  const isOther = named !== undefined && parts > named.length
-  if (isOther || repeated.some(one => contradicts(submission, one, from.read))) {
+  const request = requestOf(submission)
+  if (repeated.some(one => one.request !== request)) {
     const message = 'the operation id was used before for something else'
     return { ok: false, code: 'CONFLICT', message }
   }
+  const parts = Math.max(...repeated.map(one => one.parts))
   const confirms = repeated.map(one => one.key)
+  const named = keysOf(submission)
   const others = named?.filter(key => !confirms.includes(key)) ?? []
-  const again = repeated.map(one => changeOf(from.view, one))
+  const again = repeated.map(one => changeOf(view, one))
   const lacking = parts - confirms.length
   if (lacking <= 0) {
-    return { changes: [...again, ...left(from.view, others)], writes: [], confirms, parts }
+    return { changes: [...again, ...left(view, others)], writes: [], confirms, parts, request }
   }
-  if (named === undefined || others.length !== lacking) return incomplete(confirms.length, parts)
+  // A register that was written often since may tell no more that it was written by this.
+  const isClear = others.length === lacking && !others.some(key => replica.isForgetful(key))
+  if (named === undefined || !isClear) return incomplete(confirms.length, parts)
   if ('ok' in prepared) return prepared
   const changes = prepared.changes.filter(one => !confirms.includes(keyOf(one)))
   const writes = prepared.writes.filter(write => !confirms.includes(write.key))
-  return { changes: [...again, ...changes], writes, confirms, parts }
+  return { changes: [...again, ...changes], writes, confirms, parts, request }
 }
 
 /** The registers that it is about; undefined when that depends on what there is. */
@@ -72,29 +78,6 @@ function keyOf({ project, name, change, uid, slot }: SubmittedChange): string {
   return change === 'abandoned' ? `${ABANDON}${uid}/${slot}` : `${WORKLOAD}${project}/${name}`
 }
 
-/** True when what was written cannot be what is asked for. */
-function contradicts(submission: Submission, { key, write }: Repeated, read: ReadRecord): boolean {
-  if (submission.kind === 'abandon') return !key.startsWith(ABANDON)
-  const named = keysOf(submission)
-  const isMeant = named?.includes(key) ?? key.startsWith(`${WORKLOAD}${submission.project}/`)
-  if (!isMeant) return true
-  if (write === undefined) return false
-  const record = write.remove ? undefined : read(write.value)
-  switch (submission.kind) {
-    case 'remove':
-      return !write.remove
-    case 'scale':
-      return record?.spec.replicas !== submission.replicas
-    case 'apply': {
-      const [, , name] = key.split('/')
-      const spec = submission.workloads.find(one => one.name === name)
-      // What it pruned.
-      if (spec === undefined) return !write.remove
-      return record === undefined || canonical(record.spec) !== canonical(spec)
-    }
-  }
-}
-
 /** What it was about and did not change, as it is now. */
 function left(view: View, keys: readonly string[]): readonly SubmittedChange[] {
   return keys.flatMap(key => {
@@ -105,7 +88,7 @@ function left(view: View, keys: readonly string[]): readonly SubmittedChange[] {
   })
 }
 
-function changeOf(view: View, { key, uid = '' }: Pick<Repeated, 'key' | 'uid'>): SubmittedChange {
+function changeOf(view: View, { key, uid }: Pick<Repeated, 'key' | 'uid'>): SubmittedChange {
   const [, first = '', second = ''] = key.split('/')
   const abandoned = key.startsWith(ABANDON)
   const record = view.workloads.get(abandoned ? first : uid)?.record

@@ -5,7 +5,6 @@
 import type { Codec } from '../../gossip/core/effect.ts'
 import type { ReplicationCommand, ReplicationEvent } from '../../gossip/core/replication/api.ts'
 import type { Replica } from '../../gossip/core/replication/replica.ts'
-import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import type {
   AgentEffect,
   AgentInput,
@@ -16,7 +15,6 @@ import type {
   SubmittedChange
 } from './api.ts'
 import { prepare } from './prepare.ts'
-import { readWorkloadRecord, type WorkloadRecord } from './records.ts'
 import { withoutRepeats } from './repeats.ts'
 import type { View } from './view.ts'
 
@@ -44,9 +42,8 @@ const UNDECIDED: Refusal = {
 
 export interface SubmissionsComponents {
   readonly codec: Codec
-  readonly readSpec: (value: unknown) => WorkloadSpec | undefined
   readonly view: View
-  readonly replica: Pick<Replica, 'repeated'>
+  readonly replica: Pick<Replica, 'repeated' | 'isForgetful'>
 }
 
 export class Submissions {
@@ -61,20 +58,8 @@ export class Submissions {
 
   /** What a submission would change, without doing it. */
   preview(submission: Submission, operation: string): Prepared | Refusal {
-    const { view, replica } = this.#c
-    const prepared = prepare(view, submission, operation)
-    const read = (value: Uint8Array | null): WorkloadRecord | undefined => this.#read(value)
-    return withoutRepeats({ view, read }, submission, prepared, replica.repeated(operation))
-  }
-
-  #read(value: Uint8Array | null): WorkloadRecord | undefined {
-    if (value === null) return undefined
-    const { codec, readSpec } = this.#c
-    try {
-      return readWorkloadRecord(codec.decode(value), readSpec)
-    } catch {
-      return undefined
-    }
+    const prepared = prepare(this.#c.view, submission, operation)
+    return withoutRepeats(this.#c, submission, prepared, operation)
   }
 
   submit(input: Extract<AgentInput, { kind: 'submit' }>): {
@@ -115,6 +100,7 @@ export class Submissions {
         remove: write.remove,
         value: write.value === null ? null : this.#c.codec.encode(write.value),
         parts: prepared.parts,
+        request: prepared.request,
         wroteAtMs: input.wallMs,
         waitMs
       }

@@ -9,7 +9,7 @@ import { ShoalError } from '../../src/errors.ts'
 
 interface Entry {
   readonly bodyDigest: string
-  /** Undefined once it failed: then it may be tried again. */
+  /** Undefined once it failed, or said less than may be had: then it may be tried again. */
   answer: Promise<unknown> | undefined
 }
 
@@ -18,8 +18,16 @@ const OPERATIONS_MAX = 1_024
 export class Operations {
   readonly #entries = new Map<string, Entry>()
 
-  /** Throws CONFLICT, or what `work` throws. */
-  run<T>(operation: string, body: unknown, work: () => Promise<T>): Promise<T> {
+  /**
+   * Throws CONFLICT, or what `work` throws. An answer that `isFinal` does not take is not kept:
+   * asked again, the work is done again.
+   */
+  run<T>(
+    operation: string,
+    body: unknown,
+    work: () => Promise<T>,
+    isFinal: (answer: T) => boolean = () => true
+  ): Promise<T> {
     const bodyDigest = createHash('sha256').update(JSON.stringify(body)).digest('hex')
     const known = this.#entries.get(operation)
     if (known !== undefined && known.bodyDigest !== bodyDigest)
@@ -31,7 +39,10 @@ export class Operations {
     if (known?.answer !== undefined) return known.answer as Promise<T>
     const answer = work()
     this.#keep(operation, { bodyDigest, answer })
-    answer.catch(() => this.#failed(operation))
+    answer.then(
+      value => isFinal(value) || this.#again(operation),
+      () => this.#again(operation)
+    )
     return answer
   }
 
@@ -45,7 +56,7 @@ export class Operations {
     }
   }
 
-  #failed(operation: string): void {
+  #again(operation: string): void {
     const entry = this.#entries.get(operation)
     if (entry !== undefined) entry.answer = undefined
   }

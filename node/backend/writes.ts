@@ -18,8 +18,10 @@ import { pendingTexts } from '../report/reasons.ts'
 
 /** How long a write waits for its second disk before it is told as `not durable yet`. */
 const DURABLE_WAIT_MS = 2_000
-/** After that an answer must have come from our own disk at least. */
-const ANSWER_TIMEOUT_MS = 10_000
+/** And for each register of it: many are written, sent and synced one after the other. */
+const DURABLE_WAIT_PART_MS = 10
+/** So long after that an answer must have come from our own disk at least. */
+const ANSWER_TIMEOUT_MS = 8_000
 
 type Answered = Extract<SubmitAnswer, { ok: true }>
 
@@ -54,7 +56,8 @@ export class Writes {
     const changes = this.#forecast(prepared)
     const notes = this.#notes(prepared)
     if (dryRun) return { operation, dryRun, changes, acks: { disks: 0, wanted: 0 }, notes }
-    const answer = await this.#submit(operation, submission, signal)
+    const { parts } = prepared
+    const answer = await this.#submit(operation, { submission, parts }, signal)
     const acks = { disks: answer.disks, wanted: answer.wanted }
     return { operation, dryRun, changes, acks, notes: [...notes, ...durableNotes(acks)] }
   }
@@ -64,8 +67,8 @@ export class Writes {
     submission: Extract<Submission, { kind: 'abandon' }>,
     signal: AbortSignal
   ): Promise<AbandonAnswer> {
-    this.#prepare(submission, operation)
-    const answer = await this.#submit(operation, submission, signal)
+    const { parts } = this.#prepare(submission, operation)
+    const answer = await this.#submit(operation, { submission, parts }, signal)
     const acks = { disks: answer.disks, wanted: answer.wanted }
     const abandoned = answer.changes.map(change => ({
       project: change.project,
@@ -82,7 +85,12 @@ export class Writes {
     return prepared
   }
 
-  async #submit(operation: string, submission: Submission, signal: AbortSignal): Promise<Answered> {
+  async #submit(
+    operation: string,
+    { submission, parts }: { readonly submission: Submission; readonly parts: number },
+    signal: AbortSignal
+  ): Promise<Answered> {
+    const waitMs = DURABLE_WAIT_MS + parts * DURABLE_WAIT_PART_MS
     const answer = await new Promise<SubmitAnswer>((resolve, reject) => {
       const lost = (): void => {
         this.#waiting.delete(operation)
@@ -92,7 +100,7 @@ export class Writes {
           })
         )
       }
-      const timeout = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)])
+      const timeout = AbortSignal.any([signal, AbortSignal.timeout(waitMs + ANSWER_TIMEOUT_MS)])
       timeout.addEventListener('abort', lost, { once: true })
       this.#waiting.set(operation, value => {
         timeout.removeEventListener('abort', lost)
@@ -102,7 +110,7 @@ export class Writes {
         kind: 'submit',
         operation,
         submission,
-        waitMs: DURABLE_WAIT_MS,
+        waitMs,
         wallMs: this.#c.clock.wallMs()
       })
     })

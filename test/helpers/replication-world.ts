@@ -197,7 +197,12 @@ export class ReplicationWorld {
       uid: fields.uid ?? current ?? this.random.hex(32),
       remove: fields.remove ?? false,
       value: fields.remove === true ? null : bytesOf(fields.text ?? 'x'),
-      ...{ parts: fields.parts ?? 1, wroteAtMs: this.nowMs, waitMs: fields.waitMs ?? 1_000 }
+      ...{
+        parts: fields.parts ?? 1,
+        request: 'asked',
+        wroteAtMs: this.nowMs,
+        waitMs: fields.waitMs ?? 1_000
+      }
     })
     return operation
   }

@@ -1,7 +1,6 @@
 import { equal } from 'uvu/assert'
 import { codec } from '../../gossip/codec.ts'
 import { Submissions } from '../../node/agent/submissions.ts'
-import type { WorkloadSpec } from '../../src/spec/workload.ts'
 import { spec, viewOf } from '../helpers/agent.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -10,9 +9,8 @@ const test = suite('agent: submissions and disks')
 function open(): Submissions {
   return new Submissions({
     codec,
-    readSpec: value => value as WorkloadSpec,
     view: viewOf(['a']),
-    replica: { repeated: () => [] }
+    replica: { repeated: () => [], isForgetful: () => false }
   })
 }
 

@@ -97,6 +97,17 @@ test('an operation runs once however often it is asked while it runs', async () 
   equal((other as ShoalError).code, 'CONFLICT')
 })
 
+test('an answer that is not final is asked for again', async () => {
+  const operations = new Operations()
+  let disks = 0
+  const work = async (): Promise<number> => {
+    disks += 1
+    return disks
+  }
+  const ask = (): Promise<number> => operations.run('op', {}, work, answer => answer >= 2)
+  equal([await ask(), await ask(), await ask()], [1, 2, 2])
+})
+
 test('old operations are forgotten, so that their number has a limit', async () => {
   const operations = new Operations()
   let runs = 0

@@ -1,4 +1,4 @@
-import { equal, is, ok } from 'uvu/assert'
+import { equal, is, match, ok } from 'uvu/assert'
 import type { OwnBody, SharedBody } from '../../gossip/core/replication/api.ts'
 import * as limits from '../../gossip/core/replication/constants.ts'
 import { packHashes } from '../../gossip/core/replication/hash.ts'
@@ -22,16 +22,8 @@ const ownBody: OwnBody = {
 const sharedBody: SharedBody = {
   ...{ kind: 'shared', key: 'workload/p/web', uid: 'a'.repeat(32) },
   ...{ dot: { node: 'n1', boot: BOOT, counter: 1 }, vector: [], remove: false },
-  ...{
-    value: bytesOf('x'),
-    operation: 'op',
-    parts: 1,
-    wroteAtMs: 0,
-    order: 1,
-    base: 0,
-    ends: [],
-    past: []
-  }
+  ...{ value: bytesOf('x'), operation: 'op', parts: 1, request: 'r', wroteAtMs: 0 },
+  ...{ order: 1, base: 0, ends: [], past: [] }
 }
 
 function sign(body: unknown, author = 'n1'): Signed {
@@ -115,9 +107,11 @@ test('fields of the wrong shape, sign or size refuse the message', () => {
     { ends: ['x'] },
     { parts: 0 },
     { parts: 1.5 },
-    { past: [{ operation: 'o', dot }] },
-    { past: [{ operation: 'o', parts: 1 }] },
-    { past: new Array(limits.PAST_MAX + 1).fill({ operation: 'o', dot, parts: 1 }) }
+    { request: 7 },
+    { past: [{ operation: 'o', dot, request: 'r' }] },
+    { past: [{ operation: 'o', dot, parts: 1 }] },
+    { past: [{ operation: 'o', parts: 1, request: 'r' }] },
+    { past: new Array(limits.PAST_MAX + 1).fill({ operation: 'o', dot, parts: 1, request: 'r' }) }
   ]
   for (const change of shareds) {
     const message = delta({ ...sharedBody, ...change })
@@ -288,17 +282,30 @@ for (const order of [1, 5, limits.ORDER_MAX - 1, limits.ORDER_MAX]) {
   })
 }
 
-test('a damaged record on disk is left out and counted', () => {
-  const world = new ReplicationWorld(8, 1)
+test('what this version cannot read stays on its disk, and is no reason to forget the rest', () => {
+  const world = new ReplicationWorld(8, 2)
   world.own('n0', 'info', 'x')
-  world.run(100)
+  const [web, db] = ['workload/p/web', 'workload/p/db']
+  for (const key of [web, db]) world.write('n0', key, { text: 'v1' })
+  ok(world.converge(2_000))
   world.stop('n0')
+  world.cut(['n0'], ['n1'])
   const { disk } = world.host('n0')
-  disk.set('own/n0/other', codec.encode('not a record'))
-  disk.set('shared/x#1', new Uint8Array([1, 2, 3]))
+  const unread = [...disk.keys()].filter(key => key.startsWith(`shared/${db}#`))
+  is(unread.length, 1)
+  for (const key of unread) disk.set(key, codec.encode('of a later version'))
+  disk.set('own/n0/other', new Uint8Array([1, 2, 3]))
   world.start('n0')
   is(world.replica('n0').own('n0').size, 1)
-  is(world.replica('n0').stats().dropped['damaged'], 2)
+  is(world.text('n0', web), 'v1')
+  ok(world.replica('n0').amnesiac, 'what it knows is not the whole')
+  const [alarm] = world.events('n0', 'alarm')
+  match(alarm?.reason ?? '', /cannot read it \(nor 1 others\)/)
+  world.heal()
+  ok(world.converge(10_000))
+  is(world.replica('n0').amnesiac, false)
+  is(world.text('n0', db), 'v1')
+  for (const key of unread) ok(disk.has(key))
 })
 
 test.run()

@@ -168,68 +168,6 @@ test('a tombstone is collected when the absent node is forgotten', () => {
   ok(world.replica('n1').removed(UID('a')), 'the uid is on disk for good')
 })
 
-test('operations that sides of a cut have done in different orders hide each other, but not all', () => {
-  for (const sides of [2, 3]) {
-    const world = new ReplicationWorld(15, sides + 1)
-    const key = 'workload/p/web'
-    const [other = '', ...ids] = world.hosts.map(host => host.id)
-    world.cut([other], ids)
-    world.write('n1', key, { uid: UID('a'), text: 'before' })
-    world.run(2_000)
-    for (const id of ids)
-      world.cut(
-        [id],
-        ids.filter(one => one !== id)
-      )
-    // Each side knows the operation before its last one only.
-    ids.forEach((id, side) => {
-      for (const step of [0, 1]) {
-        world.write(id, key, { text: `${side}`, operation: `op${(side + step) % sides}` })
-      }
-    })
-    world.write(other, key, { uid: UID('b'), operation: 'of another life' })
-    world.heal()
-    ok(world.converge(10_000))
-    for (const { id } of world.hosts) {
-      const entry = world.replica(id).entry(key)
-      const read = [entry?.current, ...(entry?.conflicts ?? [])]
-      equal(read.map(write => write?.body.uid).sort(), [UID('a'), UID('b')])
-    }
-  }
-})
-
-test('what an operation wrote is known for ten minutes, over restarts and later edits too', () => {
-  const world = new ReplicationWorld(14, 3)
-  const [web, db] = ['workload/p/web', 'workload/p/db']
-  for (const key of [web, db]) world.write('n0', key, { text: 'v1' })
-  ok(world.converge(2_000))
-  for (const key of [web, db]) {
-    const operation = `op#${key}`
-    world.write('n0', key, { operation, parts: 2, ...(key === db ? { remove: true } : {}) })
-  }
-  ok(world.converge(2_000))
-  world.write('n1', web, { text: 'later' })
-  world.write('n1', db, { text: 'a new life' })
-  world.run(EVIDENCE_MS - 60_000)
-  for (const { id } of world.hosts) {
-    world.stop(id)
-    world.start(id)
-  }
-  ok(world.converge(10_000))
-  for (const { id } of world.hosts) {
-    equal(
-      world
-        .replica(id)
-        .repeated('op')
-        .map(({ key, parts }) => [key, parts]),
-      [
-        [db, 2],
-        [web, 2]
-      ]
-    )
-  }
-})
-
 test('records of an owner that was forgotten do not come back from a disk that missed it', () => {
   const world = new ReplicationWorld(13, 3)
   world.own('n2', 'alloc/u/0', 'healthy')

@@ -48,6 +48,8 @@ export interface SharedBody {
   readonly operation: string
   /** Registers that the whole of the submitter's operation wrote, this one too. */
   readonly parts: number
+  /** Names what was asked for, whoever is asked: one id is for one request. */
+  readonly request: string
   readonly wroteAtMs: number
   /** Lamport counter within the register, from 1: ranks concurrent writes. */
   readonly order: number
@@ -60,7 +62,7 @@ export interface SharedBody {
   readonly past: readonly PastOperation[]
 }
 
-export type PastOperation = Pick<SharedBody, 'operation' | 'dot' | 'parts'>
+export type PastOperation = Pick<SharedBody, 'operation' | 'dot' | 'parts' | 'request'>
 
 /** What a register reads as. */
 export interface SharedEntry {
@@ -74,12 +76,11 @@ export interface SharedEntry {
 /** One write of an operation that was done before. */
 export interface Repeated {
   readonly key: string
-  /** The life that it wrote in, as far as that is still known. */
-  readonly uid: string | undefined
+  /** The life that it wrote in, or one that has seen it. */
+  readonly uid: string
   /** As in the write: how many there are, whether we know them or not. */
   readonly parts: number
-  /** While a register or the end of a life still holds it. */
-  readonly write: Pick<SharedBody, 'remove' | 'value'> | undefined
+  readonly request: string
 }
 
 export type ReplicationEvent =
@@ -125,6 +126,7 @@ export type ReplicationCommand =
       readonly expect?: Dot
       /** See `SharedBody`. */
       readonly parts: number
+      readonly request: string
       readonly wroteAtMs: number
       /** How long to wait for the second disk before a `final` ack with less. */
       readonly waitMs: number

@@ -44,6 +44,7 @@ export const STRANGER_RECORDS_MAX = 256
 export const ID_LENGTH_MAX = 128
 export const KEY_LENGTH_MAX = 512
 export const OPERATION_LENGTH_MAX = 640
+export const REQUEST_LENGTH_MAX = 64
 export const OWN_VALUE_BYTES_MAX = 64 * 1024
 /** A spec of 64 KiB and what is wrapped around it. */
 export const SHARED_VALUE_BYTES_MAX = 80 * 1024

@@ -106,8 +106,10 @@ const ends = list(limits.SIBLINGS_MAX, isUid)
 
 function isPast(value: unknown): value is PastOperation {
   if (!isRecord(value) || !isOperation(value['operation'])) return false
-  return isDot(value['dot']) && isParts(value['parts'])
+  return isDot(value['dot']) && isParts(value['parts']) && isRequest(value['request'])
 }
+
+export const isRequest = text(limits.REQUEST_LENGTH_MAX)
 
 export function isParts(value: unknown): value is number {
   return count(value) && value >= 1
@@ -142,6 +144,7 @@ export function isSharedBody(value: unknown, author: NodeId): value is SharedBod
       : content === null || bytes(limits.SHARED_VALUE_BYTES_MAX)(content)) &&
     isOperation(value['operation']) &&
     isParts(value['parts']) &&
+    isRequest(value['request']) &&
     count(value['wroteAtMs']) &&
     count(order) &&
     count(base) &&

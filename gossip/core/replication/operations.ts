@@ -3,7 +3,8 @@
  * fell out is still found in the register itself, which carries its last operations (`past`).
  */
 
-import type { Dot, SharedBody } from './api.ts'
+import type { Dot, Repeated, SharedBody } from './api.ts'
+import { compareText } from './clock.ts'
 import { OPERATIONS_MAX } from './constants.ts'
 import { type Hash, hashBytes, hashText } from './hash.ts'
 
@@ -12,6 +13,7 @@ export interface KnownOperation {
   /** Of what it wrote; undefined when only its dot is known. */
   readonly content: Hash | undefined
   readonly parts: number
+  readonly request: string
   /** The life that it wrote in, or whose writes have seen it: with the end of that it is over. */
   readonly uid: string
 }
@@ -22,6 +24,11 @@ export function contentOf(write: Pick<SharedBody, 'remove' | 'value'>): Hash {
   return hashBytes(write.value)
 }
 
+/** The name under which a submitter's operation writes one register. */
+export function partOf(operation: string, key: string): string {
+  return `${operation}#${key}`
+}
+
 function nameOf(operation: string, key: string): string {
   return `${operation}\n${key}`
 }
@@ -29,30 +36,37 @@ function nameOf(operation: string, key: string): string {
 export class Operations {
   /** Oldest first, as a Map keeps its order. */
   readonly #known = new Map<string, KnownOperation>()
+  #hasForgotten = false
 
   get(key: string, operation: string): KnownOperation | undefined {
     return this.#known.get(nameOf(operation, key))
   }
 
-  /** Keys of all known parts `<operation>#<key>` of one operation, sorted. */
-  parts(operation: string): string[] {
-    const keys: string[] = []
-    for (const name of this.#known.keys()) {
+  /** Registers may know operations that are known here no more. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten
+  }
+
+  /** All known parts `<operation>#<key>` of one operation, sorted by key. */
+  parts(operation: string): Repeated[] {
+    const found: Repeated[] = []
+    for (const [name, { uid, parts, request }] of this.#known) {
       if (!name.startsWith(`${operation}#`)) continue
       const key = name.slice(name.lastIndexOf('\n') + 1)
-      if (name === nameOf(`${operation}#${key}`, key)) keys.push(key)
+      if (name === nameOf(partOf(operation, key), key)) found.push({ key, uid, parts, request })
     }
-    return keys.sort()
+    return found.sort((a, b) => compareText(a.key, b.key))
   }
 
   /** A write that we hold now, and those that it carries along: we may have missed them. */
   note(write: SharedBody): void {
     const { key, uid } = write
-    for (const { operation, dot, parts } of [...write.past].reverse()) {
-      this.#note(nameOf(operation, key), { dot, parts, content: undefined, uid })
+    for (const { operation, dot, parts, request } of [...write.past].reverse()) {
+      this.#note(nameOf(operation, key), { dot, parts, request, content: undefined, uid })
     }
-    const { operation, dot, parts } = write
-    this.#note(nameOf(operation, key), { dot, parts, content: contentOf(write), uid })
+    const { operation, dot, parts, request } = write
+    const content = contentOf(write)
+    this.#note(nameOf(operation, key), { dot, parts, request, content, uid })
   }
 
   #note(name: string, operation: KnownOperation): void {
@@ -64,5 +78,6 @@ export class Operations {
     if (this.#known.size <= OPERATIONS_MAX) return
     const oldest = this.#known.keys().next().value
     if (oldest !== undefined) this.#known.delete(oldest)
+    this.#hasForgotten = true
   }
 }

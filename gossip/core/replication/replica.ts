@@ -110,6 +110,11 @@ export class Replica {
     return this.#state.shared.entries(prefix)
   }
 
+  /** True when a register may have been written by an operation that it tells of no more. */
+  isForgetful(key: string): boolean {
+    return this.#state.shared.isForgetful(key)
+  }
+
   /** What an operation of a submitter has written before, as far as this node knows. */
   repeated(operation: string): readonly Repeated[] {
     return this.#writer.repeated(operation)
@@ -196,10 +201,11 @@ export class Replica {
   #start(input: Extract<ReplicationInput, { kind: 'start' }>, nowMs: number, out: Outbox): void {
     const marked = input.persisted.some(({ key }) => key === limits.AMNESIA_KEY)
     this.#setAmnesiac(input.amnesiac || marked)
-    this.#state.load(
+    const whole = this.#state.load(
       input.persisted.filter(({ key }) => key !== limits.AMNESIA_KEY),
       out
     )
+    if (!whole) this.#setAmnesiac(true)
     this.#publisher.start()
     this.#repairBy(nowMs + this.#jitter(this.#repairEveryMs), nowMs, out)
   }

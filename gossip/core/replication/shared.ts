@@ -3,10 +3,11 @@
  * to a set that only grows, and no write of such a uid is ever held, whenever it comes. The signed
  * removal is kept as evidence until every rostered node holds it; then the uid alone stays.
  */
-import type { SharedBody, SharedEntry } from './api.ts'
+import type { Repeated, SharedBody, SharedEntry } from './api.ts'
 import { compareText } from './clock.ts'
-import { BUCKET_COUNT, EVIDENCE_MAX, REGISTERS_MAX, REMOVED_MAX } from './constants.ts'
+import { BUCKET_COUNT, EVIDENCE_MAX, PAST_MAX, REGISTERS_MAX, REMOVED_MAX } from './constants.ts'
 import { type Hash, HashSum, hashText } from './hash.ts'
+import { partOf } from './operations.ts'
 import {
   mergeWrite,
   type Register,
@@ -110,6 +111,30 @@ export class SharedState {
       if (body?.key === key) highest = Math.max(highest, body.order)
     }
     return highest
+  }
+
+  /** What its registers and the ends of lives tell of an operation. */
+  parts(operation: string): readonly Repeated[] {
+    const found = new Map<string, Repeated>()
+    const look = ({ body }: SharedWrite): void => {
+      const { key, uid } = body
+      const part = partOf(operation, key)
+      const one = [body, ...body.past].find(said => said.operation === part)
+      if (one !== undefined) found.set(key, { key, uid, parts: one.parts, request: one.request })
+    }
+    for (const { siblings } of this.#registers.values())
+      for (const { write } of siblings) look(write)
+    for (const uid of this.#tombstones) {
+      const evidence = this.evidence(uid)
+      if (evidence !== undefined) look(evidence)
+    }
+    return [...found.values()]
+  }
+
+  /** True when so much was written that it tells of no more than the last operations. */
+  isForgetful(key: string): boolean {
+    const siblings = this.#registers.get(key)?.siblings ?? []
+    return siblings.some(({ write }) => write.body.past.length >= PAST_MAX)
   }
 
   register(key: string): Register | undefined {

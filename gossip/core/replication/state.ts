@@ -22,7 +22,11 @@ import type { Taken } from './repair.ts'
 import { type SharedChange, SharedState, type SharedVerdict } from './shared.ts'
 import { Stability } from './stability.ts'
 
+/** What a write was that has had its effect, or whose life has: nothing changes by it any more. */
+const HAS_BEEN: readonly SharedVerdict[] = ['applied', 'known', 'superseded', 'removed']
+
 export class ReplicaState {
+  readonly #self: NodeId
   readonly owners: Owners
   readonly stability: Stability
   readonly shared: SharedState
@@ -34,6 +38,7 @@ export class ReplicaState {
 
   constructor(components: { codec: Codec }, self: NodeId) {
     this.#codec = components.codec
+    this.#self = self
     this.owners = new Owners(self)
     this.stability = new Stability(self)
     this.shared = new SharedState(this.stability)
@@ -94,7 +99,7 @@ export class ReplicaState {
     const { dot, key } = write.body
     if (verdict === 'limit') this.drop('limit')
     if (verdict === 'clash') this.#alarm(write, dot.node, key, 'two writes of one dot', out)
-    if (verdict === 'applied') this.operations.note(write.body)
+    if (HAS_BEEN.includes(verdict)) this.operations.note(write.body)
     this.#recordShared(changes, out, true)
     return verdict
   }
@@ -124,23 +129,37 @@ export class ReplicaState {
     for (const sibling of siblings) this.#persistSibling(key, sibling, out)
   }
 
-  /** Fills the state from disk and notifies it. Nothing sound is written again. */
+  /**
+   * Fills the state from disk and notifies it. Nothing sound is written again. False: there are
+   * records of another version, or damaged in a way that the store cannot see. They stay on the
+   * disk, and the state is not the whole of what this node knew.
+   */
   load(
     persisted: readonly { readonly key: string; readonly value: Uint8Array }[],
     out: Outbox
-  ): void {
+  ): boolean {
+    const unread = new Set<string>()
     for (const { key, value } of persisted) {
       const loaded = this.#decode(value)
       const changes: SharedChange[] = []
       const uid = key.startsWith('removed/') ? key.slice('removed/'.length) : ''
       if (isUid(uid) && loaded === null) this.shared.mergeRemoved(uid, changes)
-      else if (!isReplicatedRecord(loaded)) this.drop('damaged')
+      else if (!isReplicatedRecord(loaded)) unread.add(key)
       else if (isSharedRecord(loaded)) this.#loadShared(loaded, uid, changes)
       else this.#loadOwn(loaded as OwnRecord, key, out)
       this.#recordShared(changes, out, false)
     }
     // What removals and markers on the same disk made void.
-    this.#sweep(persisted, out)
+    this.#sweep(
+      persisted.filter(({ key }) => !unread.has(key)),
+      out
+    )
+    const [key] = unread
+    if (key === undefined) return true
+    const more = unread.size === 1 ? '' : ` (nor ${unread.size - 1} others)`
+    const reason = `this version cannot read it${more}; it stays on the disk, peers are asked`
+    out.notify({ kind: 'alarm', node: this.#self, key, reason })
+    return false
   }
 
   #loadShared(write: SharedWrite, uid: string, changes: SharedChange[]): void {

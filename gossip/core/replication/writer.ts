@@ -14,7 +14,14 @@ import type {
 } from './api.ts'
 import { compareRank, joinVectors, sameDot } from './clock.ts'
 import * as limits from './constants.ts'
-import { isOperation, isParts, isUid, type Stored, type StoreRequest } from './message.ts'
+import {
+  isOperation,
+  isParts,
+  isRequest,
+  isUid,
+  type Stored,
+  type StoreRequest
+} from './message.ts'
 import { contentOf } from './operations.ts'
 import type { Outbox } from './outbox.ts'
 import { findOperation, type Register, type SharedWrite } from './register.ts'
@@ -64,17 +71,13 @@ export class Writer {
     return this.#pending.size
   }
 
-  /** What an operation has written here before, by key. */
+  /** What an operation has written before, by key. */
   repeated(operation: string): Repeated[] {
     const { shared, operations } = this.#c.state
-    return operations.parts(operation).map(key => {
-      const part = `${operation}#${key}`
-      const { uid, parts = 1 } = operations.get(key, part) ?? {}
-      const siblings = shared.register(key)?.siblings ?? []
-      const evidence = uid === undefined ? undefined : shared.evidence(uid)
-      const write = findOperation(siblings, part)?.write ?? evidence
-      return { key, uid, parts, write: write?.body.operation === part ? write.body : undefined }
-    })
+    const known = operations.parts(operation)
+    if (!operations.hasForgotten) return known
+    const keys = new Set(known.map(one => one.key))
+    return [...known, ...shared.parts(operation).filter(one => !keys.has(one.key))]
   }
 
   write(command: WriteCommand, nowMs: number, out: Outbox): void {
@@ -97,9 +100,10 @@ export class Writer {
   }
 
   #fault(command: FirstCommand): Refused['reason'] | undefined {
-    const { key, uid, value, remove, expect, parts } = command
+    const { key, uid, value, remove, expect, parts, request } = command
     const bytes = value?.byteLength ?? 0
-    if (key === '' || !isUid(uid) || (remove && value !== null) || !isParts(parts)) return 'body'
+    if (key === '' || !isUid(uid) || (remove && value !== null)) return 'body'
+    if (!isParts(parts) || !isRequest(request)) return 'body'
     if (key.length > limits.KEY_LENGTH_MAX || bytes > limits.SHARED_VALUE_BYTES_MAX) return 'limit'
     if (this.#pending.size >= limits.PENDING_WRITES_MAX) return 'limit'
     if (this.#c.state.shared.removed(uid)) return 'removed'
@@ -153,14 +157,14 @@ export class Writer {
     if (vector.length > limits.VECTOR_ENTRIES_MAX) return undefined
     this.#counter += 1
     const dot = { ...own, counter: this.#counter }
-    const { key, uid, remove, value, operation, parts, wroteAtMs } = command
+    const { key, uid, remove, value, operation, parts, request, wroteAtMs } = command
     const others = new Set(seen.map(body => body.uid))
     others.delete(uid)
     const ends = [...others].sort()
     const past = pastOf(seen)
     return {
       kind: 'shared',
-      ...{ key, uid, dot, vector, remove, value, operation, parts },
+      ...{ key, uid, dot, vector, remove, value, operation, parts, request },
       ...{ wroteAtMs: Math.max(0, Math.floor(wroteAtMs)), order, base, ends, past }
     }
   }
@@ -293,7 +297,9 @@ function isStable(register: Register | undefined, stable: number): boolean {
 function pastOf(seen: readonly SharedBody[]): SharedBody['past'] {
   const past = new Map<string, PastOperation>()
   const ranked = [...seen].sort(compareRank)
-  for (const { operation, dot, parts } of ranked) past.set(operation, { operation, dot, parts })
+  for (const { operation, dot, parts, request } of ranked) {
+    past.set(operation, { operation, dot, parts, request })
+  }
   for (const body of ranked) {
     for (const one of body.past) if (!past.has(one.operation)) past.set(one.operation, one)
   }

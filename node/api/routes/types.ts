@@ -63,17 +63,19 @@ export async function writing<T>(
   work: (signal: AbortSignal) => Promise<T>
 ): Promise<T> {
   const signal = AbortSignal.any([components.stopping, AbortSignal.timeout(WRITE_TIMEOUT_MS)])
-  return components.operations.run(operation, body, () =>
-    settle(
-      work(signal),
-      signal,
-      () =>
-        new ShoalError('UNKNOWN_OUTCOME', 'the write was not confirmed in time', {
-          where: `operation ${operation}`,
-          hint: 'retry with this operation id'
-        })
-    )
-  )
+  const late = (): ShoalError =>
+    new ShoalError('UNKNOWN_OUTCOME', 'the write was not confirmed in time', {
+      where: `operation ${operation}`,
+      hint: 'retry with this operation id'
+    })
+  const once = (): Promise<T> => settle(work(signal), signal, late)
+  return components.operations.run(operation, body, once, isDurable)
+}
+
+/** False for an answer that tells of too few disks: by now there may be more. */
+function isDurable(answer: unknown): boolean {
+  const { acks } = answer as { acks?: { disks: number; wanted: number } }
+  return acks === undefined || acks.disks >= acks.wanted
 }
 
 /** `work`, or the error once the signal aborts: a backend that ignores its signal hangs nobody. */

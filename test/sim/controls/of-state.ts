@@ -60,7 +60,7 @@ export const OF_STATE: readonly Control[] = [
       },
       {
         file: 'node/agent/repeats.ts',
-        find: 'if (named === undefined || others.length !== lacking) return incomplete(confirms.length, parts)',
+        find: 'if (named === undefined || !isClear) return incomplete(confirms.length, parts)',
         replace: ''
       }
     ]
@@ -81,8 +81,8 @@ export const OF_STATE: readonly Control[] = [
   },
   {
     name: 'which of two writes is the later one is told by the wall clocks of their authors',
-    caughtBy: ['S3'],
-    seed: 10,
+    caughtBy: ['S1', 'S3'],
+    seed: 3,
     minutes: 1,
     nodes: 3,
     edits: [
