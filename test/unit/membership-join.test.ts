@@ -93,6 +93,19 @@ for (const count of [1, 2, 3, 4, 20]) {
   })
 }
 
+for (const count of [2, 3, 4, 20]) {
+  test(`who gets in by a member that has just started knows that member (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const [first = '', ...rest] = w.mesh(count)
+    for (const id of [first, ...rest]) w.silence(id)
+    w.start(first)
+    w.start('late', first)
+    for (let ms = 0; joins(w, ['late'])[0] === 0 && ms < 5_000; ms += 1) w.run(1)
+    equal(joins(w, ['late']), [1])
+    equal(w.stateOf('late', first), 'alive')
+  })
+}
+
 /** Of whom its disk knows, itself left out. */
 function rosterOf(w: World, id: string): string[] {
   const known = [...w.host(id).disk.keys()].map(key => key.replace('member/', ''))

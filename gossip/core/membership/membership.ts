@@ -190,7 +190,7 @@ export class Membership {
     const waitedMs = this.#context.nowMs - this.#startedMs
     // Whoever was told to join has nothing to go on with before it has joined.
     if (this.#dialer.joining) return
-    const peers = this.#links.size > 0
+    const peers = this.#links.peers().some(peer => this.#roster.get(peer) !== undefined)
     if (waitedMs >= (peers ? SNAPSHOT_MS : this.#context.config.aloneMs)) this.#join()
   }
 
@@ -270,6 +270,15 @@ export class Membership {
     }
   }
 
+  /** A newcomer gets a roster with ourselves in it: not before our own row is for others. */
+  #asked(from: NodeId, buckets: readonly number[]): void {
+    const isNew = this.#roster.get(from) === undefined
+    // Whoever knows nobody has nobody to wait for.
+    if (isNew && !this.#isOutside && this.#roster.members.size === 1) this.#join()
+    if (this.#isOutside || (isNew && !this.#joined)) this.#askers.set(from, buckets)
+    else this.#sync.digest(from, buckets)
+  }
+
   #message(from: NodeId, message: MembershipMessage): void {
     const link = this.#links.get(from)
     if (link === undefined) return this.#context.drop('unlinked')
@@ -280,8 +289,7 @@ export class Membership {
       case 'heartbeat':
         return
       case 'digest':
-        if (this.#isOutside) return void this.#askers.set(from, message.buckets)
-        return this.#sync.digest(from, message.buckets)
+        return this.#asked(from, message.buckets)
       case 'roster':
         this.#news.rows(from, message.rows, message.forgets, this.#joined)
         if (message.done) this.#join()
