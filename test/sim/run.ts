@@ -52,7 +52,10 @@ function show(result: SeedResult): void {
   const { seed, traceHash, violation, convergedMs } = result
   if (violation !== undefined) {
     process.stdout.write(`seed ${seed}: VIOLATION ${violation.message}\n`)
-    if (!line.flag('minimise')) process.stdout.write(`  replay: ${replay(seed)}\n`)
+    if (!line.flag('minimise')) {
+      process.stdout.write(`  replay:   ${replay(seed)} --log short\n`)
+      process.stdout.write(`  minimise: ${replay(seed)} --minimise --log short\n`)
+    }
   } else if (runs === 1) {
     const after = `converged ${convergedMs} ms after the last fault`
     // Clones have left nobody an address.
@@ -64,7 +67,7 @@ function show(result: SeedResult): void {
 function replay(seed: number): string {
   const given = Object.entries(wishes).filter(([, value]) => value !== undefined)
   const flags = given.map(([name, value]) => ` --${name} ${value}`).join('')
-  return `npm run sim -- --seed ${seed}${flags} --minimise --log short`
+  return `npm run sim -- --seed ${seed}${flags}`
 }
 
 /** The options of one seed, or as little of them as still breaks the same. */
@@ -98,7 +101,9 @@ function sumUp(path: string): void {
     process.stderr.write(`error[NOT_FOUND]: no file ${path}; npm run sim -- --tally writes one\n`)
     process.exit(2)
   }
-  for (const said of tally.read(path, productHash())) process.stdout.write(`${said}\n`)
+  const { said, others } = tally.read(path, productHash())
+  for (const one of said) process.stdout.write(`${one}\n`)
+  if (others > 0) process.stdout.write(`${others} lines of another product are left out\n`)
 }
 
 if (sumPath === undefined) await runAll()

@@ -124,7 +124,11 @@ function whyNotExact(core: readonly SimHost[]): string | undefined {
     )
     const slots = found.map(mark => mark.slot).sort((a, b) => a - b)
     const text = found.map(mark => `${mark.slot}@${mark.host}`).join(' ')
-    if (new Set(slots).size < slots.length) return `L4: ${name} runs twice: ${text}`
+    const twice = slots.find((slot, index) => slots[index - 1] === slot)
+    if (twice !== undefined) {
+      const where = found.filter(mark => mark.slot === twice).map(mark => mark.host)
+      return `L4: ${name} runs twice: slot ${twice} on ${where.join(' ')}`
+    }
     // Local data waits for its host, which may be gone for ever.
     if (volumes.length > 0 && slots.length < replicas) continue
     // Numbers may be above the count: nobody is renumbered (`placement.md` C6).

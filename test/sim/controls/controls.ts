@@ -11,6 +11,7 @@ export const CONTROLS: readonly Control[] = [...OF_STATE, ...OF_MEMBERS, ...OF_S
 export const CONTROLS_TABLE = 'test/sim/README.md'
 
 /** Its line in that table. */
-export function rowOf({ name, caughtBy, seed }: Control): string {
-  return `| ${name} | ${caughtBy.join(', ')} | ${seed} |`
+export function rowOf({ name, caughtBy, seed, minutes, nodes }: Control): string {
+  const size = nodes === undefined ? '' : ` --nodes ${nodes}`
+  return `| ${name} | ${caughtBy.join(', ')} | ${seed} --minutes ${minutes}${size} |`
 }

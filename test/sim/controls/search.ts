@@ -12,21 +12,36 @@ import { type Control, SEEDS_MAX } from './control.ts'
 import { CONTROLS, CONTROLS_TABLE, rowOf } from './controls.ts'
 import { runBundle } from './run-bundle.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    first: { type: 'string', default: '1' },
-    runs: { type: 'string', default: String(SEEDS_MAX) },
-    minutes: { type: 'string' },
-    nodes: { type: 'string' },
-    renew: { type: 'boolean', default: false }
+const USAGE = `npm run sim:controls -- [parts of a name] [--first N] [--runs N] [--minutes N] [--nodes N]
+                        [--renew]`
+
+function commandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        first: { type: 'string', default: '1' },
+        runs: { type: 'string', default: String(SEEDS_MAX) },
+        minutes: { type: 'string' },
+        nodes: { type: 'string' },
+        renew: { type: 'boolean', default: false }
+      }
+    })
+  } catch (error) {
+    process.stderr.write(`error[USAGE]: ${(error as Error).message}\n${USAGE}\n`)
+    process.exit(2)
   }
-})
+}
+
+const { values, positionals } = commandLine()
 
 function renew(control: Control, seed: number): void {
   const { name } = control
-  const readme = readSource(CONTROLS_TABLE).replace(rowOf(control), rowOf({ ...control, seed }))
-  writeFileSync(join(ROOT, CONTROLS_TABLE), readme)
+  const row = rowOf({ ...control, seed })
+  const table = readSource(CONTROLS_TABLE)
+  const renewed = table.replace(rowOf(control), row)
+  if (!renewed.includes(row)) process.stdout.write(`add to ${CONTROLS_TABLE}:\n${row}\n`)
+  writeFileSync(join(ROOT, CONTROLS_TABLE), renewed)
   for (const path of filesBelow('test/sim/controls')) {
     const text = readSource(path)
     const at = text.indexOf(`name: '${name}'`)

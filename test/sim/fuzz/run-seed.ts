@@ -163,7 +163,9 @@ function schedule({ world, faults, client }: Subject, plan: readonly Planned[]):
     world.clock.schedule(planned.atMs, () => {
       if (planned.kind === 'ask') return client.act(planned.seed)
       const fault = faults.isOver ? undefined : byName.get(planned.name)
-      if (fault?.begin(new FaultContext(faults, planned)) === true) faults.count(fault.ids)
+      if (fault?.begin(new FaultContext(faults, planned)) !== true) return
+      world.trace(`${fault.ids.join()}: ${fault.name}`)
+      faults.count(fault.ids)
     })
   }
 }

@@ -114,17 +114,19 @@ export class Tally {
   }
 
   /** Adds every line of a file that is of this product; a line that was cut short is passed over.
-   * Returns what was violated. */
-  read(path: string, product: string): readonly string[] {
+   * Returns what was violated, and how many lines are of another product. */
+  read(path: string, product: string): { said: readonly string[]; others: number } {
     const said: string[] = []
+    let others = 0
     for (const line of readFileSync(path, 'utf8').split('\n')) {
       if (!line.endsWith('}')) continue
       const entry = JSON.parse(line) as Entry
+      if (entry.product !== product) others += 1
       if (entry.product !== product || !this.add(entry)) continue
       if (entry.violation === undefined) continue
       said.push(`seed ${entry.seed} (${entry.asked}): VIOLATION ${entry.violation}`)
     }
-    return said
+    return { said, others }
   }
 
   /** What drills measured: n, min/median/max over the seeds that had this one. */
