@@ -69,7 +69,7 @@ test('ranges that ran in parts come to one sum: each seed of this product once',
   ].map(one => JSON.stringify(one))
   writeFileSync(path, `${lines.join('\n')}\n${lines[0]?.slice(0, 20)}`)
   const tally = new Tally()
-  equal(tally.read(path, 'p'), ['seed 2 ({}): VIOLATION S1: lost'])
+  equal(tally.read(path, 'p'), { said: ['seed 2 ({}): VIOLATION S1: lost'], others: 1 })
   match(tally.summary(), /^3 runs, 3\.0 cluster-hours, 9 faults \(F1:9\), 6 crashes, 15 requests/)
   match(tally.summary(), / 3600 x real time, 1 violations$/)
   is(tally.bars(), 'ready: n 3, 7/7/7 ms\n')

@@ -362,4 +362,23 @@ test('a message is taken only when every field is as it must be', () => {
   for (const value of bad) equal(readMembershipMessage(value), undefined, JSON.stringify(value))
 })
 
+for (const count of [2, 3, 4, 20]) {
+  test(`clones that take a link from each other are dialled once a second, not with the speed of the net (N=${count})`, () => {
+    const p = new Puppets({ count })
+    const [clone = ''] = p.others
+    p.doors.set(clone, 'accepted')
+    p.forgetThePast()
+    const dials = (): number =>
+      p.effects.filter(effect => effect.kind === 'connect' && effect.peer === clone).length
+    const before = dials()
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      // Whoever gets through is cut off by the other one at once.
+      p.unlink(clone)
+      p.run(10)
+      if (dials() > before) p.link(clone)
+    }
+    ok(dials() - before <= 20, `${dials() - before} dials in 10 s`)
+  })
+}
+
 test.run()

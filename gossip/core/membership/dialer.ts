@@ -19,6 +19,9 @@ const FAR_MS = 1_000
 const FLIGHT_MS = 6_000
 const BACKOFF_MS = 1_000
 const BACKOFF_MAX_MS = 10_000
+/** A link that lived shorter was of no use; after so many of them in a row a dial has failed. */
+const BRIEF_MS = 1_000
+const BRIEF_MAX = 3
 /** The greater id leaves the dial to the smaller one for so long. */
 const YIELD_MS = 1_000
 const HEAL_MS = 1_000
@@ -45,6 +48,8 @@ export class Dialer {
   readonly #flights = new Map<NodeId, number>()
   readonly #missing = new Map<NodeId, Missing>()
   readonly #healed = new Map<NodeId, number>()
+  /** Links in a row that were lost at once. */
+  readonly #brief = new Map<NodeId, number>()
   readonly #met = new Set<NodeId>()
   #joinAddresses: readonly string[] = []
   #joinNextMs = Number.POSITIVE_INFINITY
@@ -103,13 +108,26 @@ export class Dialer {
     missing.nextMs = this.#c.context.nowMs + waitMs
   }
 
+  /** Two clones take a link from each other as fast as the network is: no dial is of use then. */
+  closed(peer: NodeId, livedMs: number): void {
+    if (livedMs >= BRIEF_MS) return void this.#brief.delete(peer)
+    const times = (this.#brief.get(peer) ?? 0) + 1
+    this.#brief.set(peer, times)
+    if (times < BRIEF_MAX) return
+    this.#missing.set(peer, { failures: times - BRIEF_MAX, nextMs: 0, known: true, far: false })
+    this.failed(peer)
+  }
+
   end(peer: NodeId): void {
-    for (const map of [this.#flights, this.#missing, this.#healed, this.#met]) map.delete(peer)
+    const maps = [this.#flights, this.#missing, this.#healed, this.#met, this.#brief]
+    for (const map of maps) map.delete(peer)
   }
 
   /** One dial now, beside the paced ones: its port is known to accept. */
   dial(peer: NodeId): void {
     const { context, links } = this.#c
+    const waits = (this.#missing.get(peer)?.nextMs ?? 0) > context.nowMs
+    if (waits && (this.#brief.get(peer) ?? 0) >= BRIEF_MAX) return
     const addresses = this.#addresses(peer)
     if (addresses.length === 0 || links.has(peer) || this.#flights.has(peer)) return
     this.#flights.set(peer, context.nowMs)

@@ -253,6 +253,7 @@ export class Membership {
         const link = this.#links.close(peer)
         this.#askers.delete(peer)
         if (link !== undefined) {
+          this.#dialer.closed(peer, this.#context.awakeMs - link.openedMs)
           this.#suspicion.broken(peer, link.beats ? link.heardMs : undefined)
         }
         return
@@ -273,9 +274,9 @@ export class Membership {
   /** A newcomer gets a roster with ourselves in it: not before our own row is for others. */
   #asked(from: NodeId, buckets: readonly number[]): void {
     const isNew = this.#roster.get(from) === undefined
-    // Whoever knows nobody has nobody to wait for.
-    if (isNew && !this.#isOutside && this.#roster.members.size === 1) this.#join()
-    if (this.#isOutside || (isNew && !this.#joined)) this.#askers.set(from, buckets)
+    // Who knows nobody (the first of a mesh) has nothing that would let it in without ourselves.
+    const isEarly = !this.#joined && this.#roster.members.size > 1
+    if (this.#isOutside || (isNew && isEarly)) this.#askers.set(from, buckets)
     else this.#sync.digest(from, buckets)
   }
 

@@ -187,7 +187,7 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'the checksum of a record is not looked at',
     caughtBy: ['S13'],
-    seed: 70,
+    seed: 151,
     minutes: 3,
     nodes: 3,
     edits: [
