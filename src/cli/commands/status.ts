@@ -64,7 +64,7 @@ function details(view: StatusView): string[] {
     `members    ${alive} alive, ${suspect} suspect, ${dead} dead`,
     `replicas   ${running} of ${desired} run, ${pending} pending`,
     `view       ${plain(view.viewHash).slice(0, 16)}, ` +
-      `${view.converged ? 'all agree' : 'not all agree yet'}, ` +
+      `${view.converged ? 'settled' : 'not settled yet'}, ` +
       `changed ${duration(view.viewAgeMs)} ago`,
     `durable    ${disks < wanted ? 'not yet ' : ''}(${disks}/${wanted} disks)`,
     ...view.alarms.map(alarm => `alarm      ${plain(alarm)}`)
