@@ -64,6 +64,8 @@ export class SimDisk {
   isHarmed = false
   #table = new Map<string, Uint8Array>()
   #log: Logged[] = []
+  /** Synced, by a daemon that may end before it hears of it. */
+  #untold: Logged[] = []
   #anchor: Uint8Array | undefined
   #anchorSynced: Uint8Array | undefined
   /** `CURRENT` or the MANIFEST is gone: it does not open. */
@@ -107,6 +109,7 @@ export class SimDisk {
     this.#sync()
     // A batch that nobody was told of, and that a crash left whole: read from now on.
     this.#promise(this.#log)
+    this.#untold = []
     this.#table = fold(this.#table, this.#log)
     this.#log = []
     this.isUnread = false
@@ -114,7 +117,7 @@ export class SimDisk {
   }
 
   #sync(): void {
-    this.#promise(this.#log.filter(entry => !entry.synced))
+    this.#untold.push(...this.#log.filter(entry => !entry.synced))
     for (const entry of this.#log) entry.synced = true
   }
 
@@ -129,7 +132,10 @@ export class SimDisk {
     this.#anchor = new Uint8Array(0)
   }
 
+  /** With it a daemon knows that its batches are there; before, it has told nobody. */
   writeAnchor(bytes: Uint8Array, offset: number): void {
+    this.#promise(this.#untold)
+    this.#untold = []
     const file = new Uint8Array(ANCHOR_BYTES)
     file.set(this.#anchor ?? [])
     file.set(bytes, offset)
