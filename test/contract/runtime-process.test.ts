@@ -34,6 +34,8 @@ import { suite, type TestContext } from '../helpers/suite.ts'
 
 const test = suite('process runtime', { requires: ['linux'], timeoutMs: 40_000 })
 
+/** A health check that is run again at once. */
+const OFTEN = { intervalMs: 30, timeoutMs: 2_000, startPeriodMs: 0, retries: 2 }
 const CHILD = fileURLToPath(new URL('../helpers/runtime-daemon.ts', import.meta.url))
 
 test('processes outlive a daemon that is killed, and the next one adopts them', async context => {
@@ -307,11 +309,8 @@ test('neither a program nor its health check has a file that the daemon has open
   await store.open()
   context.cleanup(() => store.close())
   const health = {
-    command: ['sh', '-c', 'ls /proc/self/fd >fds.new; mv fds.new fds'],
-    intervalMs: 30,
-    timeoutMs: 2_000,
-    startPeriodMs: 0,
-    retries: 2
+    ...OFTEN,
+    command: ['sh', '-c', 'ls /proc/self/fd >fds.new; mv fds.new fds']
   }
   const row = { health }
   const script = 'ls /proc/self/fd; exec sleep 600'
@@ -340,11 +339,9 @@ test('a health check turns healthy and unhealthy, and a restarted daemon knows i
   const { runtime, again, record } = await open(context)
   const flag = join(temporary(context), 'ok')
   const health = {
+    ...OFTEN,
     command: ['test', '-e', flag],
-    intervalMs: 30,
-    timeoutMs: 2_000,
-    startPeriodMs: 60_000,
-    retries: 2
+    startPeriodMs: 60_000
   }
   const started = await runtime.start(spec('exec sleep 600', { health }), newMark(), signal)
   const { id } = started

@@ -74,7 +74,7 @@ export async function writing<T>(
 
 /** False for an answer that tells of too few disks: by now there may be more. */
 function isDurable(answer: unknown): boolean {
-  const { acks } = answer as { acks?: { disks: number; wanted: number } }
+  const acks = (answer as { acks?: { disks: number; wanted: number } } | undefined)?.acks
   return acks === undefined || acks.disks >= acks.wanted
 }
 
