@@ -134,17 +134,21 @@ async function layBallast(dir: string, bytes: number): Promise<void> {
   }
 }
 
-/** Moves a damaged database aside; never deletes it. Gives where it is now. */
-async function quarantine(dir: string): Promise<string> {
+/**
+ * Moves a damaged database aside; never deletes it. Gives its number. The anchor goes first: one
+ * without its database would tell of a loss that there was not.
+ */
+async function quarantine(dir: string): Promise<number> {
   const room = join(dir, QUARANTINE)
   makeDirectory(room, 0o700)
-  const target = join(room, String((await countQuarantined(dir)) + 1))
+  const number = (await countQuarantined(dir)) + 1
+  const target = join(room, String(number))
   await mkdir(target, { mode: 0o700 })
-  for (const name of [DATABASE, ANCHOR]) {
+  for (const name of [ANCHOR, DATABASE]) {
     if (existsSync(join(dir, name))) await rename(join(dir, name), join(target, name))
   }
   await syncDirectory(dir)
-  return target
+  return number
 }
 
 async function countQuarantined(dir: string): Promise<number> {
@@ -189,7 +193,7 @@ function fileMedium(dir: string): Medium {
       if (create) makeDirectory(at(DATABASE), 0o700)
       return await openDatabase(at(DATABASE), create)
     },
-    salvage: aside => salvage(join(aside, DATABASE), at(SCRATCH)),
+    salvage: aside => salvage(join(dir, QUARANTINE, String(aside), DATABASE), at(SCRATCH)),
     hasAnchor: () => existsSync(at(ANCHOR)),
     readAnchor: () => readFileSync(at(ANCHOR)),
     openAnchor: create => openSlots(at(ANCHOR), create),

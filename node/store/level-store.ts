@@ -72,8 +72,10 @@ export class LevelStore implements Store {
     const marker = await readMarker(medium)
     if (typeof marker === 'object') refuseOthers(options, marker)
     if (medium.isFull()) await medium.dropBallast()
-    const made = marker !== 'missing' || medium.hasDatabase() || medium.hasAnchor()
-    const opened = made ? await reopen(options, marker) : await create(options, [])
+    const wasSetAside = (await medium.countQuarantined()) > 0
+    const wasBegun = medium.hasDatabase() || medium.hasAnchor() || wasSetAside
+    const opened =
+      marker !== 'missing' || wasBegun ? await reopen(options, marker) : await create(options, [])
     let store: LevelStore | undefined
     try {
       store = new LevelStore(options, opened, await medium.countQuarantined())

@@ -55,14 +55,15 @@ export interface Medium {
   /** `create`: it must not be there yet; else it must. Gives the fault instead of throwing it. */
   openDatabase(create: boolean): Promise<Database | OpenFault>
   /** What the database's own repair finds in one that was set aside, checked; it is untouched. */
-  salvage(aside: string): Promise<readonly StoredRecord[]>
+  salvage(aside: number): Promise<readonly StoredRecord[]>
   hasAnchor(): boolean
   readAnchor(): Uint8Array
   openAnchor(create: boolean): SlotFile
   /** Which boot of the host it is; undefined where nobody says. */
   hostBoot(): string | undefined
-  /** Moves database and anchor aside; never deletes them. Gives where they are now. */
-  quarantine(): Promise<string>
+  /** Moves anchor and database aside, in this order; never deletes them. Gives their number. */
+  quarantine(): Promise<number>
+  /** Numbers go from 1 to this. */
   countQuarantined(): Promise<number>
   freeBytes(): number | undefined
   /** No room left to open a database. */

@@ -141,11 +141,8 @@ export async function reopen(options: StoreOptions, marker: FoundMarker): Promis
   }
   if (isFault(database)) {
     if (database.kind !== 'damaged') throw openError(medium.where, database)
-    const aside = await medium.quarantine()
-    // Killed while it was made, before anything could be written to it: nothing is lost.
-    if (unfinished) return await create(options, [])
-    const found = await medium.salvage(aside)
-    return await create(options, found, `the database does not open: ${database.reason}`)
+    const reason = `the database does not open: ${database.reason}`
+    return await replace(options, { reason, unfinished })
   }
   let found: Inspection
   try {
@@ -161,9 +158,35 @@ export async function reopen(options: StoreOptions, marker: FoundMarker): Promis
     return { database, inventory, sequence: meta?.sequence ?? 0, salvaged: 0 }
   }
   await database.close()
-  await medium.quarantine()
-  const nothing = unfinished && found.records.length === 0 && found.meta === undefined
-  return nothing ? await create(options, []) : await create(options, found.records, reason)
+  return await replace(
+    options,
+    { reason, unfinished: unfinished && found.meta === undefined },
+    found
+  )
+}
+
+/**
+ * Sets the database aside and makes one of what is sound of it, in one batch. A start that was
+ * killed between the two left nothing, or an empty database that no anchor knows: then that is
+ * made up for from what was set aside before. One that was begun is never filled up with older
+ * ones, whose records may tell of lives that everybody has forgotten since.
+ */
+async function replace(
+  options: StoreOptions,
+  why: { readonly reason: string; readonly unfinished: boolean },
+  inspected?: Inspection
+): Promise<Opened> {
+  const { medium } = options
+  const wasBegun = medium.hasAnchor()
+  let aside = await medium.quarantine()
+  let records = inspected?.records ?? (await medium.salvage(aside))
+  while (!wasBegun && records.length === 0 && aside > 1) {
+    aside -= 1
+    records = await medium.salvage(aside)
+  }
+  // Killed while it was made, before anything could be written to it: nothing is lost.
+  const isNew = why.unfinished && records.length === 0
+  return await create(options, records, isNew ? undefined : why.reason)
 }
 
 /** What the database itself cannot know: that its end is missing. */

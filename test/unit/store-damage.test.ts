@@ -1,6 +1,6 @@
 /** The damage table of a thousand keys: whatever is done to the files, no silent smaller state. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
@@ -197,6 +197,42 @@ for (const [name, { tables = false, reason, saved, harm }] of Object.entries(DAM
     await cured.close()
   })
 }
+
+test('a start that is killed before it has taken over what is sound leaves that to the next', async context => {
+  for (const isMade of [false, true]) {
+    const dir = await makeDir(context)
+    await fill(dir)
+    await writeFile(join(dir, 'anchor'), 'damaged')
+    const { medium, clock } = onDisk(dir)
+    const killed = async (): Promise<never> => {
+      if (isMade) await mkdir(join(dir, 'db'))
+      throw new Error('killed')
+    }
+    const openDatabase: typeof medium.openDatabase = create =>
+      create ? killed() : medium.openDatabase(false)
+    const names = { node: 'node-a', mesh: 'mesh-a', ballastBytes: 0 }
+    for (let starts = 1; starts <= 3; starts += 1) {
+      const opening = LevelStore.open({ medium: { ...medium, openDatabase }, clock, ...names })
+      is(await opening.then(String, error => error.message), 'killed')
+    }
+    const store = await open(dir)
+    ok(store.amnesiac !== undefined, 'it asks its peers')
+    is((await store.read('own/')).length, KEYS)
+    await store.close()
+  }
+})
+
+test('what was set aside long ago is not taken for what a begun database held', async context => {
+  const dir = await makeDir(context)
+  await fill(dir)
+  await writeFile(join(dir, 'anchor'), 'damaged')
+  await (await open(dir)).close()
+  await rm(join(dir, 'db'), { recursive: true })
+  const store = await open(dir)
+  match(store.amnesiac ?? 'not noticed', /does not open/)
+  is((await store.read('own/')).length, 0)
+  await store.close()
+})
 
 test('an untouched store opens with all of it, from the log and from tables', async context => {
   for (const tables of [false, true]) {

@@ -36,7 +36,7 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
     },
     hasDatabase: () => disk.exists,
     openDatabase: async create => (life.isOver ? never() : openDatabase(components, life, create)),
-    salvage: async aside => soundOf(disk.quarantined[Number(aside) - 1] ?? []),
+    salvage: async aside => soundOf(disk.quarantined[aside - 1] ?? []),
     hasAnchor: () => disk.anchor !== undefined,
     readAnchor: () => disk.anchor ?? new Uint8Array(0),
     openAnchor: create => {
@@ -55,7 +55,7 @@ export function simMedium(components: SimMediumComponents, where: string): SimMe
     quarantine: async () => {
       if (life.isOver) return never()
       disk.quarantine()
-      return String(disk.quarantined.length)
+      return disk.quarantined.length
     },
     countQuarantined: async () => disk.quarantined.length,
     freeBytes: () => (disk.isFull ? 0 : ROOM_BYTES),
