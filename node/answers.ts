@@ -96,7 +96,7 @@ export class Answers {
 
   #amnesia(): string {
     const { agent } = this.#c
-    const { what, do: acts } = amnesia(agent.view, agent.self)
+    const { what, do: acts } = amnesia(agent)
     return acts.length === 0 ? what : `${what}; do: ${acts.join(', or ')}`
   }
 

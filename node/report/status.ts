@@ -97,7 +97,7 @@ function troubles(context: ReportContext, extra: StatusExtra): readonly Trouble[
   const { agent } = context
   const found: Trouble[] = []
   if (agent.amnesiac) {
-    const { what, do: acts } = amnesia(agent.view, agent.self)
+    const { what, do: acts } = amnesia(agent)
     found.push({ what: `this node: ${what}`, since: null, moved: 0, waits: [], do: acts })
   }
   for (const [runtime, { reason, sinceMs }] of extra.unavailable) {
@@ -210,7 +210,8 @@ function broken(context: ReportContext): readonly Trouble[] {
 
 /** Copies without a seat, while they keep the mesh from converging: more run than should. */
 function surplus(context: ReportContext, totals: Totals): readonly Trouble[] {
-  if (totals.surplus <= 0) return []
+  // Without its memory this node does not know what is too much, and stops nothing.
+  if (totals.surplus <= 0 || context.agent.amnesiac) return []
   const { view, placing } = context.agent
   const counts = new Map<string, number>()
   for (const uid of new Set([...view.workloads.keys(), ...view.claimed()])) {

@@ -9,7 +9,10 @@ import type { StatusExtra } from '../../node/report/status.ts'
 export const NOW_MS = 10_000
 
 /** Placement is up to date with the view; `self` is its first member. */
-export function reportOf(view: View, more: { readonly amnesiac?: boolean } = {}): ReportContext {
+export function reportOf(
+  view: View,
+  more: { readonly amnesiac?: boolean; readonly unread?: number } = {}
+): ReportContext {
   const placing = new Placing({ view }, { salt: 'mesh' })
   for (const id of view.members.keys()) view.dirty.nodes.add(id)
   for (const item of view.items.keys()) view.dirty.items.add(item)
@@ -24,6 +27,7 @@ export function reportOf(view: View, more: { readonly amnesiac?: boolean } = {})
     self,
     ready: true,
     amnesiac: more.amnesiac ?? false,
+    replica: { unread: more.unread ?? 0 } as Agent['replica'],
     pacing: { brake: () => undefined } as unknown as Agent['pacing'],
     preview: (submission, operation) => prepare(view, submission, operation)
   }

@@ -71,16 +71,24 @@ test('ports of a service that runs as a process are warned about: nothing maps t
   equal(await notes(spec({ runtime: 'docker', ports: [PORT] })), [])
 })
 
-function waits(nodes: readonly string[], dead: readonly string[] = []): string {
+function waits(nodes: readonly string[], dead: readonly string[] = [], unread = 0): string {
   const view = viewOf(nodes)
   for (const id of dead) view.setMember(member(id, 'dead'))
-  const { agent } = reportOf(view, { amnesiac: true })
+  const { agent } = reportOf(view, { amnesiac: true, unread })
   const components: Partial<AnswersComponents> = { agent, trouble: () => undefined }
   return new Answers(components as AnswersComponents).waits()
 }
 
 test('a damaged store waits for its peers while one lives', () => {
   is(waits(['a', 'b']), 'its store was damaged; it fetches the state from its peers')
+})
+
+test('a store that another version wrote is not called damaged, and that version comes first', () => {
+  is(
+    waits(['a', 'b'], [], 1),
+    'this version cannot read 1 record of its store; ' + 'it fetches the state from its peers'
+  )
+  match(waits(['a', 'b'], ['b'], 3), /3 records.* do: start the version .* them, or start b$/)
 })
 
 test('a damaged store of a lone node says what a person can do', () => {

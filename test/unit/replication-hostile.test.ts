@@ -299,6 +299,7 @@ test('what this version cannot read stays on its disk, and is no reason to forge
   is(world.replica('n0').own('n0').size, 1)
   is(world.text('n0', web), 'v1')
   ok(world.replica('n0').amnesiac, 'what it knows is not the whole')
+  is(world.replica('n0').unread, 2)
   const [alarm] = world.events('n0', 'alarm')
   match(alarm?.reason ?? '', /cannot read it \(nor 1 others\)/)
   world.heal()

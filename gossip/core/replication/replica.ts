@@ -77,6 +77,7 @@ export class Replica {
   #repairToken = 0
   #repairAtMs = 0
   #amnesiac = false
+  #unread = 0
 
   constructor(components: ReplicaComponents, config: ReplicaConfig) {
     const { random, sealer } = components
@@ -153,6 +154,11 @@ export class Replica {
     return this.#amnesiac
   }
 
+  /** Records on this disk that this version of the program cannot read. */
+  get unread(): number {
+    return this.#unread
+  }
+
   stats(): ReplicaStats {
     const { owners, shared, dropped } = this.#state
     return {
@@ -201,11 +207,11 @@ export class Replica {
   #start(input: Extract<ReplicationInput, { kind: 'start' }>, nowMs: number, out: Outbox): void {
     const marked = input.persisted.some(({ key }) => key === limits.AMNESIA_KEY)
     this.#setAmnesiac(input.amnesiac || marked)
-    const whole = this.#state.load(
+    this.#unread = this.#state.load(
       input.persisted.filter(({ key }) => key !== limits.AMNESIA_KEY),
       out
     )
-    if (!whole) this.#setAmnesiac(true)
+    if (this.#unread > 0) this.#setAmnesiac(true)
     this.#publisher.start()
     this.#repairBy(nowMs + this.#jitter(this.#repairEveryMs), nowMs, out)
   }

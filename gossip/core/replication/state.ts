@@ -130,14 +130,14 @@ export class ReplicaState {
   }
 
   /**
-   * Fills the state from disk and notifies it. Nothing sound is written again. False: there are
-   * records of another version, or damaged in a way that the store cannot see. They stay on the
-   * disk, and the state is not the whole of what this node knew.
+   * Fills the state from disk and notifies it. Nothing sound is written again. Gives how many
+   * records are of another version, or damaged in a way that the store cannot see. They stay on
+   * the disk, and the state is not the whole of what this node knew.
    */
   load(
     persisted: readonly { readonly key: string; readonly value: Uint8Array }[],
     out: Outbox
-  ): boolean {
+  ): number {
     const unread = new Set<string>()
     for (const { key, value } of persisted) {
       const loaded = this.#decode(value)
@@ -155,11 +155,11 @@ export class ReplicaState {
       out
     )
     const [key] = unread
-    if (key === undefined) return true
+    if (key === undefined) return 0
     const more = unread.size === 1 ? '' : ` (nor ${unread.size - 1} others)`
     const reason = `this version cannot read it${more}; it stays on the disk, peers are asked`
     out.notify({ kind: 'alarm', node: this.#self, key, reason })
-    return false
+    return unread.size
   }
 
   #loadShared(write: SharedWrite, uid: string, changes: SharedChange[]): void {
