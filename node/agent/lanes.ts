@@ -4,12 +4,13 @@
  * slow disk never delays a heartbeat. Pure: the daemon's driver and the simulator's world both
  * execute what comes out of here.
  */
+import type { PersistedRecord } from '../../gossip/core/effect.ts'
 import type { AgentEffect } from './api.ts'
 
 export type Lane = 'member' | 'state'
 
-/** Effects that wait for one disk. More means that the disk is gone for good. */
-export const LANE_EFFECTS_MAX = 50_000
+/** Effects and records that wait for the disk. More means that it is gone for good. */
+export const LANES_MAX = 100_000
 
 export interface Released {
   /** To be executed now, in this order. A `persist` ends with a call of `written(lane)`. */
@@ -52,9 +53,50 @@ function laneOf(effect: AgentEffect): Lane | undefined {
   }
 }
 
+type Persist = Extract<AgentEffect, { kind: 'persist' }>
+
+/** What waits for the disk in one lane. */
+class Waiting {
+  isWriting = false
+  /** Released once the write that is under way is on disk. */
+  behind: AgentEffect[] = []
+  /** All that is to be written after it, as one batch: the last word on a key counts. */
+  readonly #next = new Map<string, PersistedRecord>()
+  #sync = false
+  /** Released once that is on disk too. */
+  #behindNext: AgentEffect[] = []
+
+  get length(): number {
+    return this.behind.length + this.#behindNext.length + this.#next.size
+  }
+
+  add(effect: AgentEffect): void {
+    if (effect.kind === 'persist') {
+      for (const record of effect.records) this.#next.set(record.key, record)
+      this.#sync ||= effect.sync
+    } else if (this.#next.size === 0) this.behind.push(effect)
+    else this.#behindNext.push(effect)
+  }
+
+  /** The next batch; what waits behind it waits from now on for the write that is under way. */
+  take(): Persist | undefined {
+    if (this.#next.size === 0) return undefined
+    const batch: Persist = { kind: 'persist', records: [...this.#next.values()], sync: this.#sync }
+    this.behind = this.#behindNext
+    this.#next.clear()
+    this.#sync = false
+    this.#behindNext = []
+    return batch
+  }
+
+  shed(): void {
+    this.behind = this.behind.filter(effect => !isMessage(effect))
+    this.#behindNext = this.#behindNext.filter(effect => !isMessage(effect))
+  }
+}
+
 export class Lanes {
-  readonly #waiting: Record<Lane, AgentEffect[]> = { member: [], state: [] }
-  readonly #writing: Record<Lane, boolean> = { member: false, state: false }
+  readonly #lanes: Record<Lane, Waiting> = { member: new Waiting(), state: new Waiting() }
 
   /** Takes the effects of one input; gives what may be executed now. */
   push(effects: readonly AgentEffect[]): Released {
@@ -62,41 +104,38 @@ export class Lanes {
     for (const effect of effects) {
       const lane = laneOf(effect)
       if (lane === undefined) out.push({ lane: 'state', effect })
-      else if (this.#writing[lane]) this.#waiting[lane].push(effect)
-      else this.#release(lane, effect, out)
+      else if (this.#lanes[lane].isWriting) this.#lanes[lane].add(effect)
+      else {
+        this.#lanes[lane].isWriting = effect.kind === 'persist'
+        out.push({ lane, effect })
+      }
     }
-    if (this.#length > LANE_EFFECTS_MAX) this.shed()
-    return { effects: out, overflow: this.#length > LANE_EFFECTS_MAX }
+    if (this.#length > LANES_MAX) this.shed()
+    return { effects: out, overflow: this.#length > LANES_MAX }
   }
 
   /** Forgets the messages that wait: for a disk that did not take writes for long. */
   shed(): void {
-    for (const lane of ['member', 'state'] as const) {
-      this.#waiting[lane] = this.#waiting[lane].filter(effect => !isMessage(effect))
-    }
+    for (const lane of Object.values(this.#lanes)) lane.shed()
   }
 
   get #length(): number {
-    return this.#waiting.member.length + this.#waiting.state.length
+    return this.#lanes.member.length + this.#lanes.state.length
   }
 
-  /** The lane's `persist` is on disk: what waited behind it, up to the next one. */
+  /**
+   * The lane's `persist` is on disk: what waited behind it, then the next one. That holds all that
+   * came meanwhile: a slow disk takes a larger batch as fast as a small one, and what waits for it
+   * grows no longer than the state itself. What is sent or started behind an earlier part of the
+   * batch only waits longer.
+   */
   written(lane: Lane): Released {
-    const out: { lane: Lane; effect: AgentEffect }[] = []
-    this.#writing[lane] = false
-    const queue = this.#waiting[lane]
-    let taken = 0
-    while (taken < queue.length && !this.#writing[lane]) {
-      const effect = queue[taken]
-      taken += 1
-      if (effect !== undefined) this.#release(lane, effect, out)
-    }
-    queue.splice(0, taken)
-    return { effects: out, overflow: false }
-  }
-
-  #release(lane: Lane, effect: AgentEffect, out: { lane: Lane; effect: AgentEffect }[]): void {
-    if (effect.kind === 'persist') this.#writing[lane] = true
-    out.push({ lane, effect })
+    const waiting = this.#lanes[lane]
+    const released = waiting.behind
+    const batch = waiting.take()
+    waiting.isWriting = batch !== undefined
+    if (batch === undefined) waiting.behind = []
+    const effects = batch === undefined ? released : [...released, batch]
+    return { effects: effects.map(effect => ({ lane, effect })), overflow: false }
   }
 }

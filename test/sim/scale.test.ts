@@ -1,4 +1,5 @@
 import { ok } from 'uvu/assert'
+import { REPAIR_EVERY_MS } from '../../gossip/core/replication/constants.ts'
 import { suite } from '../helpers/suite.ts'
 import { DaemonMesh } from './scale/daemons.ts'
 import { MemberMesh } from './scale/members.ts'
@@ -13,11 +14,14 @@ const SUSPECT_MS = 200
 const IDLE_MESSAGES = 10
 const IDLE_BYTES = 4_096
 const VIEWS_MAX = 2
+/** Per cent of the nodes. */
+const MOST = 80
+const AT_ONCE_MS = 200
 
 type Ask = (what: string) => number
 
 /** The bars of the protocol, on all nodes. */
-async function bars(mesh: Mesh, count: number): Promise<Ask> {
+async function bars(mesh: Mesh, count: number): Promise<Phases> {
   const phases = new Phases(mesh)
   const most: Ask = what => {
     const values = phases.figures.filter(figure => figure.what === what).flatMap(one => one.values)
@@ -44,7 +48,7 @@ async function bars(mesh: Mesh, count: number): Promise<Ask> {
     const views = most('25 % fall silent: changes of view')
     ok(allMs <= limitMs && views <= VIEWS_MAX, `${allMs} ms, ${views} changes of view`)
   }
-  return most
+  return phases
 }
 
 for (const count of [2, 3, 4, 10, 20, 65, 120]) {
@@ -54,9 +58,14 @@ for (const count of [2, 3, 4, 10, 20, 65, 120]) {
 }
 
 for (const count of [10, 40]) {
-  test(`${count} whole daemons do too, and a change reaches all within a second`, async () => {
-    const most = await bars(new DaemonMesh(1), count)
-    ok(most('a change: known by each') <= 1_000, `${most('a change: known by each')} ms`)
+  test(`${count} whole daemons do too, and a change reaches most at once, all by repair`, async () => {
+    const { figures } = await bars(new DaemonMesh(1), count)
+    const change = figures.find(({ what }) => what === 'a change: known by each')
+    const times = [...(change?.values ?? [])].sort((a, b) => a - b)
+    const most = times[Math.floor((MOST * times.length) / 100)] ?? Number.NaN
+    const last = times.at(-1) ?? Number.NaN
+    // Pubsub loses one message in so many; who missed it asks a peer in its next round.
+    ok(most <= AT_ONCE_MS && last <= 2 * REPAIR_EVERY_MS, `${most} ms, the last ${last} ms`)
   })
 }
 

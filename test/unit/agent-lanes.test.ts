@@ -1,6 +1,6 @@
 import { equal } from 'uvu/assert'
 import type { AgentEffect } from '../../node/agent/api.ts'
-import { LANE_EFFECTS_MAX, Lanes } from '../../node/agent/lanes.ts'
+import { LANES_MAX, Lanes } from '../../node/agent/lanes.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('agent: lanes')
@@ -31,14 +31,30 @@ test('a slow disk of the state never delays a heartbeat', () => {
   equal(names(lanes.push([send('heartbeat', 'member'), send('late', 'sync')])), ['heartbeat'])
 })
 
-test('two persists follow each other, one write at a time', () => {
+test('what comes during a write is one batch, with the last word on each key, and all waits for it', () => {
   const lanes = new Lanes()
+  const last: AgentEffect = { ...persist('own/2'), sync: false } as AgentEffect
+  lanes.push([persist('own/1'), send('a', 'sync'), persist('own/2'), send('b', 'sync')])
+  lanes.push([persist('own/3'), last, send('c', 'sync')])
+  const { effects } = lanes.written('state')
+  equal(names({ effects, overflow: false }), ['a', 'persist'])
+  const batch = effects[1]?.effect as Extract<AgentEffect, { kind: 'persist' }>
+  equal(batch.sync, true)
   equal(
-    names(lanes.push([persist('own/1'), send('a', 'sync'), persist('own/2'), send('b', 'sync')])),
-    ['persist']
+    batch.records.map(({ key }) => key),
+    ['own/2', 'own/3']
   )
-  equal(names(lanes.written('state')), ['a', 'persist'])
-  equal(names(lanes.written('state')), ['b'])
+  equal(names(lanes.push([send('d', 'sync')])), [])
+  equal(names(lanes.written('state')), ['b', 'c', 'd'])
+  equal(names(lanes.push([persist('own/4'), send('e', 'sync')])), ['persist'])
+})
+
+test('of a state that is written again and again no more waits than there is of it', () => {
+  const lanes = new Lanes()
+  lanes.push([persist('own/0')])
+  for (let i = 0; i < 2 * LANES_MAX; i += 1) {
+    equal(lanes.push([persist(`own/${i % 10}`)]).overflow, false)
+  }
 })
 
 test('timers and events wait for no disk', () => {
@@ -50,7 +66,7 @@ test('timers and events wait for no disk', () => {
 
 test('a disk that takes nothing any more is an overflow, not a leak', () => {
   const lanes = new Lanes()
-  const many = Array.from({ length: LANE_EFFECTS_MAX + 2 }, (_, i) => persist(`own/${i}`))
+  const many = Array.from({ length: LANES_MAX + 2 }, (_, i) => persist(`own/${i}`))
   equal(lanes.push(many).overflow, true)
 })
 
@@ -58,7 +74,7 @@ test('messages that wait for long are dropped first, what must happen is kept in
   const lanes = new Lanes()
   const reply = { kind: 'reply', operation: 'o' } as unknown as AgentEffect
   lanes.push([persist('own/1'), send('old', 'sync'), reply, persist('own/2')])
-  const many = Array.from({ length: LANE_EFFECTS_MAX + 1 }, () => send('a', 'sync'))
+  const many = Array.from({ length: LANES_MAX + 1 }, () => send('a', 'sync'))
   equal(lanes.push(many).overflow, false)
   lanes.push([send('new', 'sync')])
   equal(names(lanes.written('state')), ['reply', 'persist'])

@@ -32,7 +32,7 @@ export const OF_MEMBERS: readonly Control[] = [
   {
     name: 'one report is enough, whatever others hear',
     caughtBy: ['L7'],
-    seed: 130,
+    seed: 5,
     minutes: 1,
     nodes: 7,
     edits: [
@@ -45,6 +45,16 @@ export const OF_MEMBERS: readonly Control[] = [
         file: 'gossip/core/membership/verdict.ts',
         find: 'count.due >= reportsNeeded(count.observers) && !vouched',
         replace: 'count.due >= reportsNeeded(count.observers)'
+      },
+      {
+        file: 'gossip/core/membership/suspicion.ts',
+        find: '    this.#prove(watch, watch.askedMs)',
+        replace: ''
+      },
+      {
+        file: 'gossip/core/membership/suspicion.ts',
+        find: 'if (watch !== undefined) this.#prove(watch, context.awakeMs)',
+        replace: ''
       }
     ]
   },

@@ -5,13 +5,13 @@ export const OF_STATE: readonly Control[] = [
   {
     name: 'what is sent and said does not wait for the disk',
     caughtBy: ['S1'],
-    seed: 3,
+    seed: 4,
     minutes: 1,
     nodes: 3,
     edits: [
       {
         file: 'node/agent/lanes.ts',
-        find: "if (effect.kind === 'persist') this.#writing[lane] = true",
+        find: "this.#lanes[lane].isWriting = effect.kind === 'persist'",
         replace: ''
       }
     ]
@@ -165,15 +165,15 @@ export const OF_STATE: readonly Control[] = [
     edits: [
       {
         file: 'node/store/level-store.ts',
-        find: "const made = marker !== 'missing' || medium.hasDatabase() || medium.hasAnchor()",
-        replace: 'const made = medium.hasDatabase()'
+        find: "marker !== 'missing' || wasBegun ?",
+        replace: 'medium.hasDatabase() ?'
       }
     ]
   },
   {
     name: 'a database that has lost its end is trusted',
     caughtBy: ['S13'],
-    seed: 35,
+    seed: 64,
     minutes: 3,
     nodes: 3,
     edits: [
