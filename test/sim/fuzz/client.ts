@@ -15,6 +15,8 @@ export interface Part {
   readonly part: string
   readonly key: string
   uid: string | undefined
+  /** In which it was written, or was about to be: a slow disk answers long after. */
+  readonly lives: Set<string>
   removes: boolean
   /** Parts that the asked node held for this key when it was asked. */
   readonly saw: Set<string>
@@ -121,7 +123,8 @@ export class Client {
   }
 
   /** What the node is about to write, and whether that is new though it was done before. */
-  #plan({ operation, submission, plan, late }: Asked, host: SimHost): void {
+  #plan(asked: Asked, host: SimHost): void {
+    const { operation, submission, plan, late } = asked
     const prepared = host.agent?.preview(submission, operation)
     if (prepared === undefined || 'ok' in prepared) return
     const part = `${operation}#`
@@ -129,6 +132,10 @@ export class Client {
     for (const { key } of prepared.writes) {
       if (isKnown && !plan.has(key)) late.push(`${key} at ${host.id}`)
       plan.add(key)
+    }
+    for (const { project, name, uid, change } of prepared.changes) {
+      if (change === 'unchanged' || change === 'abandoned' || uid === '') continue
+      this.#part(asked, `workload/${project}/${name}`).lives.add(uid)
     }
   }
 
@@ -143,8 +150,8 @@ export class Client {
     }
     // Of what has ended nothing is held but that.
     for (const { parts } of this.history.values()) {
-      for (const [key, { part, uid }] of parts) {
-        const hasEnded = uid !== undefined && replica?.removed(uid) === true
+      for (const [key, { part, lives }] of parts) {
+        const hasEnded = [...lives].some(uid => replica?.removed(uid) === true)
         if (hasEnded) this.#part(asked, key).saw.add(part)
       }
     }
@@ -156,7 +163,7 @@ export class Client {
     if (known !== undefined) return known
     const fresh: Part = {
       ...{ part, key, uid: undefined, removes: false },
-      ...{ saw: new Set<string>(), disks: 0, ackedMs: 0 }
+      ...{ lives: new Set<string>(), saw: new Set<string>(), disks: 0, ackedMs: 0 }
     }
     asked.parts.set(key, fresh)
     return fresh
@@ -171,7 +178,10 @@ export class Client {
     for (const { project, name, uid, change } of answer.changes) {
       if (change === 'unchanged' || change === 'abandoned') continue
       const part = this.#part(asked, `workload/${project}/${name}`)
-      if (uid !== '') this.#atlas.acknowledged(part.part, uid)
+      if (uid !== '') {
+        this.#atlas.acknowledged(part.part, uid)
+        part.lives.add(uid)
+      }
       part.uid ??= uid === '' ? undefined : uid
       part.removes ||= change === 'removed'
       if (part.uid === undefined) continue

@@ -83,6 +83,7 @@ export class SimDisk {
     this.exists = true
     this.#table.clear()
     this.#log = []
+    this.#untold = []
     this.#unreadable = undefined
   }
 
@@ -152,6 +153,7 @@ export class SimDisk {
     this.exists = false
     this.#table = new Map()
     this.#log = []
+    this.#untold = []
     this.#unreadable = undefined
     this.#anchor = undefined
     this.promised.clear()
@@ -269,6 +271,7 @@ export class SimDisk {
   restore(image: Image): void {
     this.#table = new Map(image.table)
     this.#log = image.log.map(entry => ({ ...entry, synced: true }))
+    this.#untold = []
     this.#anchor = image.anchor
     this.#anchorSynced = image.anchor
     this.marker = image.marker
