@@ -12,6 +12,8 @@ const test = suite('simulated faults', { timeoutMs: 300_000 })
 /** Of the seeds that every change runs through; `npm run sim` runs any others. */
 const SEEDS = Number(process.env['SHOAL_SIM_SEEDS'] ?? 24)
 const MINUTES = 3
+/** Faults by the hundred a second find other things: what comes back between two of them. */
+const DENSE = { minutes: 2, sparse: 0.02 } as const
 
 const results: SeedResult[] = []
 
@@ -20,6 +22,13 @@ test('seeds keep every promise under faults, and converge when these end', async
     const result = await runSeed(drawOptions(seed, { minutes: MINUTES }))
     is(result.violation, undefined, `npm run sim -- --seed ${seed} --minutes ${MINUTES}`)
     results.push(result)
+  }
+})
+
+test('seeds keep every promise under a hail of faults, too', async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { violation } = await runSeed(drawOptions(seed, DENSE))
+    is(violation, undefined, `npm run sim -- --seed ${seed} --minutes 2 --sparse ${DENSE.sparse}`)
   }
 })
 
