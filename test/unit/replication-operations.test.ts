@@ -85,4 +85,32 @@ test('what an operation wrote is known for ten minutes, over restarts and later 
   }
 })
 
+test('who knows of an earlier life of a name has not seen what others write in this one', () => {
+  const key = 'workload/p/web'
+  const [before, now] = ['a'.repeat(32), 'b'.repeat(32)]
+  const world = new ReplicationWorld(31, 2)
+  for (const text of ['1', '2', '3']) world.write('n0', key, { uid: before, text })
+  world.write('n0', key, { uid: before, remove: true })
+  ok(world.converge(5_000))
+  // One forgets how the first life ended; the other does later, for it has restarted.
+  world.run(EVIDENCE_MS - 60_000)
+  world.stop('n0')
+  world.start('n0')
+  world.run(120_000)
+  world.write('n1', key, { uid: now, text: 'new life' })
+  ok(world.converge(5_000))
+  // All have met since: nothing has to be listed.
+  world.run(20_000)
+  world.cut(['n0'], ['n1'])
+  world.write('n0', key, { uid: now, text: 'left' })
+  world.write('n1', key, { uid: now, text: 'right' })
+  world.heal()
+  ok(world.converge(10_000))
+  for (const id of ['n0', 'n1']) {
+    const entry = world.replica(id).entry(key)
+    is(world.text(id, key), 'left')
+    is(entry?.conflicts.length, 1, `${id} shows the other one`)
+  }
+})
+
 test.run()

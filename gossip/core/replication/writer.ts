@@ -151,7 +151,10 @@ export class Writer {
     const order = Math.min(highest + 1, limits.ORDER_MAX)
     // All rostered nodes hold this register as it is: its orders say as much as a vector.
     const stable = isStable(register, stability.stable(owners.rostered)) && highest < order
-    const base = stable ? highest : Math.min(order - 1, Math.max(0, ...seen.map(body => body.base)))
+    // Of its own life only: where the end of an earlier one is forgotten, orders begin anew.
+    const ofLife = seen.filter(body => body.uid === command.uid)
+    const seenTo = Math.max(0, ...ofLife.map(body => (stable ? body.order : body.base)))
+    const base = Math.min(order - 1, seenTo)
     const own = { node: this.#c.sealer.self, boot: this.#boot, counter: this.#counter }
     const vector = stable ? [] : joinVectors(seen, own)
     if (vector.length > limits.VECTOR_ENTRIES_MAX) return undefined
