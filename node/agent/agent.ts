@@ -184,13 +184,11 @@ export class Agent {
   #start(input: Extract<AgentInput, { kind: 'start' }>): void {
     const of = (prefixes: readonly string[]): typeof input.persisted =>
       input.persisted.filter(record => prefixes.some(prefix => record.key.startsWith(prefix)))
-    this.#replicate({
-      kind: 'start',
-      persisted: of(['own/', 'shared/', 'removed/', 'replica/']),
-      amnesiac: input.amnesiac
-    })
+    const persisted = of(['own/', 'shared/', 'removed/', 'replica/'])
+    this.#replicate({ kind: 'start', persisted, amnesiac: input.amnesiac })
     this.#gate.amnesiac = this.replica.amnesiac
-    this.#member(this.membership.handle({ kind: 'start', persisted: of(['member/']) }, this.#nowMs))
+    const start = { persisted: of(['member/']), amnesiac: this.replica.amnesiac }
+    this.#member(this.membership.handle({ kind: 'start', ...start }, this.#nowMs))
   }
 
   #frame(input: Extract<AgentInput, { kind: 'frame' }>): void {

@@ -90,7 +90,7 @@ export class World {
   }
 
   /** A daemon comes up, on its host's disk. */
-  start(id: NodeId, join?: NodeId): Host {
+  start(id: NodeId, join?: NodeId, amnesiac = false): Host {
     const host = this.hosts.get(id) ?? new Host(id)
     this.hosts.set(id, host)
     host.silent = false
@@ -113,7 +113,7 @@ export class World {
     const persisted = this.#init.many
       ? this.#rows.persisted
       : [...host.disk].map(([key, value]) => ({ key, value }))
-    this.input(host, { kind: 'start', persisted })
+    this.input(host, { kind: 'start', persisted, amnesiac })
     if (join !== undefined) {
       const addresses = [this.host(join).address]
       this.input(host, { kind: 'command', command: { kind: 'join', addresses } })

@@ -106,6 +106,25 @@ for (const count of [2, 3, 4, 20]) {
   })
 }
 
+for (const count of [2, 3, 4, 20]) {
+  test(`who has lost its memory takes nobody in before a member has told it who is there (N=${count})`, () => {
+    const w = new World({ seed: count })
+    const [first = '', ...rest] = w.mesh(count)
+    for (const id of [first, ...rest]) w.silence(id)
+    w.host(first).disk.clear()
+    w.start(first, undefined, true)
+    w.run(20_000)
+    w.start('late', first)
+    w.run(20_000)
+    equal(joins(w, ['late']), [0])
+    equal(w.seen(first, 'alive'), [first])
+    for (const id of rest) w.start(id)
+    w.run(20_000)
+    const all = [first, ...rest, 'late'].sort()
+    for (const id of all) equal(w.seen(id, 'alive'), all)
+  })
+}
+
 /** Of whom its disk knows, itself left out. */
 function rosterOf(w: World, id: string): string[] {
   const known = [...w.host(id).disk.keys()].map(key => key.replace('member/', ''))

@@ -281,6 +281,20 @@ test('an amnesiac node acknowledges nothing and says nothing until a peer has fi
   equal([...world.replica('n0').own('n2').keys()].sort(), ['alloc/u/0', 'info'])
 })
 
+test('a newcomer that is not in yet cures no amnesiac', () => {
+  const world = new ReplicationWorld(9, 1)
+  world.write('n0', 'workload/p/web', { text: 'v1' })
+  world.join('n1')
+  world.forget('n1')
+  world.stop('n1', 'wipe')
+  world.start('n1')
+  world.stop('n0', 'wipe')
+  world.start('n0', true)
+  world.run(20_000)
+  ok(world.replica('n0').amnesiac, 'n1 knows nothing either')
+  is(world.text('n1', 'workload/p/web'), undefined)
+})
+
 test('two amnesiacs do not cure each other', () => {
   const world = new ReplicationWorld(18, 2)
   world.run(10_000)

@@ -71,10 +71,12 @@ export type MembershipCommand =
   | { readonly kind: 'forget'; readonly node: NodeId }
 
 export type MembershipInput =
-  /** First input of all. `persisted` are the `member/` records of the store. */
+  /** First input of all. `persisted` are the `member/` records of the store; `amnesiac`: perhaps
+   * not all that it had. */
   | {
       readonly kind: 'start'
       readonly persisted: readonly { readonly key: string; readonly value: Uint8Array }[]
+      readonly amnesiac?: boolean
     }
   | { readonly kind: 'message'; readonly from: NodeId; readonly message: MembershipMessage }
   | { readonly kind: 'timer'; readonly timer: MembershipTimer }

@@ -46,7 +46,9 @@ export class Membership {
   #joined = false
   /** We knew others when we started: what we tell is of the mesh, also while we `join` it again. */
   #returns = false
-  /** Who asks for our roster while we are outside: two that look for the mesh are none. */
+  /** Who is in we may have forgotten, and nobody has told us since. */
+  #forgetful = false
+  /** Who asks for our roster while we have none to give: two that look for the mesh are none. */
   readonly #askers = new Map<NodeId, readonly number[]>()
   #tickToken = 0
   #beatMs = 0
@@ -121,7 +123,7 @@ export class Membership {
   #take(input: MembershipInput): void {
     switch (input.kind) {
       case 'start':
-        return this.#start(input.persisted)
+        return this.#start(input)
       case 'message':
         return this.#message(input.from, input.message)
       case 'timer':
@@ -139,8 +141,9 @@ export class Membership {
     }
   }
 
-  #start(persisted: Extract<MembershipInput, { kind: 'start' }>['persisted']): void {
+  #start({ persisted, amnesiac = false }: Extract<MembershipInput, { kind: 'start' }>): void {
     const context = this.#context
+    this.#forgetful = amnesiac
     this.#startedMs = context.nowMs
     this.#identity.begin(this.#roster.restore(persisted))
     this.#returns = this.#roster.members.size > 1
@@ -202,9 +205,14 @@ export class Membership {
     this.#dialer.joined()
     this.#rewire()
     this.#sync.start()
-    for (const [peer, buckets] of this.#askers) this.#sync.digest(peer, buckets)
-    this.#askers.clear()
+    this.#answer()
     this.#context.notify({ kind: 'joined' })
+  }
+
+  #answer(): void {
+    const askers = [...this.#askers]
+    this.#askers.clear()
+    for (const [peer, buckets] of askers) this.#asked(peer, buckets)
   }
 
   #beat(): void {
@@ -271,12 +279,16 @@ export class Membership {
     }
   }
 
-  /** A newcomer gets a roster with ourselves in it: not before our own row is for others. */
+  /**
+   * A newcomer gets a roster with ourselves in it: not before our own row is for others, and from
+   * one that may have forgotten who is in not before another has told it. The two would be a mesh
+   * beside the mesh.
+   */
   #asked(from: NodeId, buckets: readonly number[]): void {
     const isNew = this.#roster.get(from) === undefined
     // Who knows nobody (the first of a mesh) has nothing that would let it in without ourselves.
     const isEarly = !this.#joined && this.#roster.members.size > 1
-    if (this.#isOutside || (isNew && isEarly)) this.#askers.set(from, buckets)
+    if (this.#isOutside || (isNew && (isEarly || this.#forgetful))) this.#askers.set(from, buckets)
     else this.#sync.digest(from, buckets)
   }
 
@@ -293,7 +305,11 @@ export class Membership {
         return this.#asked(from, message.buckets)
       case 'roster':
         this.#news.rows(from, message.rows, message.forgets, this.#joined)
-        if (message.done) this.#join()
+        if (message.done) {
+          this.#forgetful = false
+          this.#join()
+          this.#answer()
+        }
         return this.#sync.wanted(from, message.want)
       case 'ask':
       case 'challenge':

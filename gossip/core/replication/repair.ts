@@ -156,7 +156,7 @@ export class Repair {
     if (sharedEqual && !message.amnesiac) this.#c.stability.equal(from)
     if (sharedEqual && ownEqual) {
       out.send(from, { kind: 'same', own, shared, amnesiac: this.amnesiac })
-      if (!message.amnesiac) this.synced = true
+      if (!message.amnesiac) this.#filledBy(from)
       return
     }
     const owners = this.#c.owners.sorted().flatMap(entry => [entry.hash, entry.records.sum.value()])
@@ -169,12 +169,17 @@ export class Repair {
     })
   }
 
+  /** We hold what it holds. Of a newcomer, which is not in yet, that says nothing. */
+  #filledBy(peer: NodeId): void {
+    if (this.#c.owners.rostered.has(peer)) this.synced = true
+  }
+
   onSame(from: NodeId, message: Same, nowMs: number, out: Outbox): void {
     if (!this.#exchanges.has(from)) return this.#c.drop('unasked')
     this.#finish(from, nowMs, out)
     this.stats.equal += 1
     if (message.amnesiac) return
-    this.synced = true
+    this.#filledBy(from)
     const { shared } = this.#heads()
     if (message.shared.every((byte, index) => byte === shared[index])) {
       this.#c.stability.equal(from)
@@ -305,7 +310,7 @@ export class Repair {
     if (!message.last) return
     exchange.moved += this.#push(from, message.lack, nowMs, out)
     const whole = exchange.whole && message.complete && exchange.pages === message.pages
-    if (whole && !this.#amnesiacs.has(from)) this.synced = true
+    if (whole && !this.#amnesiacs.has(from)) this.#filledBy(from)
     const again = exchange.moved > 0 && exchange.rounds < limits.EXCHANGE_ROUNDS_MAX
     exchange.rounds += 1
     exchange.moved = 0

@@ -11,30 +11,33 @@ import { Client } from './client.ts'
 /** Whose surroundings are not as promises assume them, and since when they are again. */
 export class Disturbance {
   readonly #world: World
-  readonly #active = new Map<string, number>()
+  /** Whom each that lasts concerns. */
+  readonly #active = new Set<Set<string>>()
   readonly #endedMs = new Map<string, number>()
 
   constructor(world: World) {
     this.#world = world
+    world.watch(({ kind, host }) => {
+      if (kind !== 'opened' || this.#endedMs.has(host.id)) return
+      // It meets others in the middle of what is done to them: it is left alone once they are.
+      for (const hosts of this.#active) hosts.add(host.id)
+      this.#endedMs.set(host.id, world.clock.nowMs())
+    })
   }
 
   /** Gives what ends it. */
-  begin(hosts: readonly string[]): () => void {
-    for (const id of hosts) this.#active.set(id, (this.#active.get(id) ?? 0) + 1)
-    let isOver = false
+  begin(ids: readonly string[]): () => void {
+    const hosts = new Set(ids)
+    this.#active.add(hosts)
     return () => {
-      if (isOver) return
-      isOver = true
-      for (const id of hosts) {
-        this.#active.set(id, (this.#active.get(id) ?? 1) - 1)
-        this.#endedMs.set(id, this.#world.clock.nowMs())
-      }
+      if (!this.#active.delete(hosts)) return
+      for (const id of hosts) this.#endedMs.set(id, this.#world.clock.nowMs())
     }
   }
 
   /** For how long a host was left alone; 0 while it is not. */
   calmMs(id: string): number {
-    if ((this.#active.get(id) ?? 0) > 0) return 0
+    for (const hosts of this.#active) if (hosts.has(id)) return 0
     return this.#world.clock.nowMs() - (this.#endedMs.get(id) ?? 0)
   }
 
