@@ -111,7 +111,7 @@ function steps(before: string): Step[] {
     { name: 'build', budgetS: 60, run: command('npm', 'run', '--silent', 'build') },
     { name: 'fast', budgetS: 120, run: budgetMs => ring('fast', here, budgetMs) },
     { name: 'fast-other-node', budgetS: 120, run: fastOnOther },
-    { name: 'sim', budgetS: 180, run: budgetMs => ring('sim', here, budgetMs) },
+    { name: 'sim', budgetS: 240, run: budgetMs => ring('sim', here, budgetMs) },
     { name: 'e2e', budgetS: 360, run: budgetMs => ring('e2e', here, budgetMs) },
     { name: 'knip', budgetS: 30, run: command('knip', '--no-progress') },
     { name: 'bundle', budgetS: 30, run: async () => one(await checkBundle(ROOT)) },

@@ -3,7 +3,7 @@ import { equal, ok } from 'uvu/assert'
 import type { AlertBody, MembershipMessage } from '../../gossip/core/membership/message.ts'
 import { ObserverGraph } from '../../gossip/core/membership/observers.ts'
 import { sealerOf } from '../helpers/membership-host.ts'
-import { alive, quiet } from '../helpers/membership-puppets.ts'
+import { alive, Puppets, quiet } from '../helpers/membership-puppets.ts'
 import { World, type WorldInit } from '../helpers/membership-world.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -275,5 +275,28 @@ test('what a daemon reported ends with its life', () => {
     []
   )
 })
+
+for (const count of [20, 40]) {
+  test(`what members reported in a life that is over doubts nobody, though it is news (N=${count})`, () => {
+    const p = new Puppets({ count })
+    const x = p.others.find(id => !p.graph.subjects(p.self).has(id)) as string
+    const authors = [...p.graph.observers(x)].filter(id => id !== p.self).slice(0, 2)
+    // Nobody beats to those that do not observe it: they have only what others say of it.
+    p.beating.delete(x)
+    p.run(5_000)
+    const boot = 'c'.repeat(32)
+    for (const node of authors) p.say(node, { kind: 'alive', alive: alive(node, 2, { boot }) })
+    for (const node of authors) {
+      const report = { node: x, incarnation: 1, evidence: 'silent', due: false } as const
+      const past = { kind: 'alert', node, incarnation: 1, sequence: 9, reports: [report] } as const
+      p.say(node, { kind: 'alert', alert: sealerOf(node).seal<AlertBody>(past) })
+    }
+    p.run(1_000)
+    equal(p.state(x), 'alive')
+    for (const node of authors) p.alert(node, [{ node: x, due: false }])
+    p.run(1_000)
+    equal(p.state(x), 'suspect')
+  })
+}
 
 test.run()

@@ -123,10 +123,13 @@ export class Alerts {
     return subjects
   }
 
-  /** It lives anew: what it reported before counts no more, whoever tells it again. */
+  /**
+   * It lives anew: what it reported before counts no more, whoever tells it again, and whether we
+   * had heard of it or not. It does not know of it, and so never takes it back.
+   */
   begin(node: NodeId, incarnation: number): void {
     const before = this.#heard.get(node)
-    if (before === undefined || before.incarnation >= incarnation) return
+    if (before !== undefined && before.incarnation >= incarnation) return
     const heardMs = Number.NEGATIVE_INFINITY
     const nothing = { sequence: 0, reports: new Map(), alert: undefined, heardMs }
     this.#heard.set(node, { incarnation, ...nothing })
