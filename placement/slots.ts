@@ -99,22 +99,25 @@ class Slots {
   }
 }
 
-/** At most one pin a slot, as in placement: the lowest node id; slots below R only. */
+/** At most one pin a slot, as in placement: the lowest node id; the R lowest slots. */
 function pinsBySlot(item: PlacementItem): SlotClaim[] {
   const bySlot = new Map<number, string>()
   for (const { slot, node } of item.pins) {
-    if (!Number.isSafeInteger(slot) || slot < 0 || slot >= item.replicas) continue
+    if (!Number.isSafeInteger(slot) || slot < 0) continue
     const other = bySlot.get(slot)
     if (other === undefined || compareIds(node, other) < 0) bySlot.set(slot, node)
   }
-  return [...bySlot].map(([slot, node]) => ({ slot, node })).sort((a, b) => a.slot - b.slot)
+  return [...bySlot]
+    .map(([slot, node]) => ({ slot, node }))
+    .sort((a, b) => a.slot - b.slot)
+    .slice(0, item.replicas)
 }
 
 /**
  * A distinct slot number for every seat, by slot. `seats` are those of the item's assignment,
  * `claims` who holds which number now (claims of nodes without a seat are passed over).
- * An item with pins has its numbers within 0..R-1; others may keep higher ones after a
- * scale-down.
+ * What is not pinned has its numbers within 0..R-1 where others are; a copy that nobody moves, or
+ * an item without pins, may keep a higher one after a scale-down.
  */
 export function slots(
   item: PlacementItem,

@@ -173,17 +173,18 @@ export class NodeTable {
   }
 }
 
-/** At most one pin a slot (the lowest node id wins), slots below R only, by slot. */
+/** At most one pin a slot (the lowest node id wins), the R lowest slots, by slot. */
 function pinsOf(item: PlacementItem): ItemPin[] {
   if (item.kind === 'global' || item.pins.length === 0) return []
   const bySlot = new Map<number, string>()
   for (const pin of item.pins) {
-    if (!isCount(pin.slot) || pin.slot >= item.replicas) continue
+    if (!isCount(pin.slot)) continue
     const other = bySlot.get(pin.slot)
     if (other === undefined || pin.node < other) bySlot.set(pin.slot, pin.node)
   }
   return [...bySlot]
     .sort((a, b) => a[0] - b[0])
+    .slice(0, item.replicas)
     .map(([slot, node]) => ({ slot, node, state: 'pinned node gone' }))
 }
 

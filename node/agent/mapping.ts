@@ -152,15 +152,20 @@ function keeps(view: MappingView, workload: WorkloadView, { node, record }: Clai
 }
 
 function pinsOf(view: MappingView, workload: WorkloadView): readonly Pin[] {
+  const { replicas } = workload.record.spec
   const bySlot = new Map<number, Claim>()
   for (const claim of view.claims(workload.uid)) {
-    if (claim.slot >= workload.record.spec.replicas || !pins(view, workload, claim)) continue
+    // Data beyond the count is wanted by nobody; a copy that stays where it lives keeps its number.
+    const staysOn = !workload.sticky && STANDING.has(claim.record.state)
+    if (claim.slot >= replicas && !staysOn) continue
+    if (!pins(view, workload, claim)) continue
     const other = bySlot.get(claim.slot)
     if (other === undefined || newer(claim, other)) bySlot.set(claim.slot, claim)
   }
   return [...bySlot.values()]
     .map(claim => ({ slot: claim.slot, node: claim.node }))
     .sort((a, b) => a.slot - b.slot)
+    .slice(0, replicas)
 }
 
 /** What was only started has written nothing; where two have, the later claim counts. */

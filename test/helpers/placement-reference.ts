@@ -165,7 +165,9 @@ export function plainAssign(input: PlacementInput): Plain {
   }
   const wait = (uid: string): void => void pending.set(uid, pending.get(uid)! + 1)
   const pinsOf = (item: PlacementItem) =>
-    item.kind === 'global' ? [] : item.pins.filter(pin => pin.slot < item.replicas)
+    item.kind === 'global'
+      ? []
+      : [...item.pins].sort((a, b) => a.slot - b.slot).slice(0, item.replicas)
   for (const item of inPrelude) {
     for (const pin of [...pinsOf(item)].sort((a, b) => a.slot - b.slot)) {
       const state = states.get(pin.node)

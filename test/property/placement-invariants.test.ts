@@ -38,9 +38,14 @@ function matches(each: PlacementItem, on: PlacementNode): boolean {
   })
 }
 
+/** Those that count: of as many slots as there are replicas, the lowest first. */
+function pinsOf(each: PlacementItem): PlacementItem['pins'] {
+  return [...each.pins].sort((a, b) => a.slot - b.slot).slice(0, each.replicas)
+}
+
 function pinsTo(each: PlacementItem, id: string): number {
   if (each.kind === 'global') return 0
-  return each.pins.filter(pin => pin.node === id && pin.slot < each.replicas).length
+  return pinsOf(each).filter(pin => pin.node === id).length
 }
 
 function pendingPins(got: Assignment, uid: string, id: string): number {
@@ -293,7 +298,7 @@ test('I8: a pinned slot is on its node, or waits for it, and nothing takes its p
       for (const { uid, seats, pending } of assign(input).items) {
         const each = input.items.find(one => one.uid === uid)!
         if (each.kind === 'global') continue
-        const pins = each.pins.filter(pin => pin.slot < each.replicas)
+        const pins = pinsOf(each)
         const waits = pending.filter(one => one.slot !== undefined)
         for (const wait of waits) {
           ok(pins.some(pin => pin.slot === wait.slot && pin.node === wait.node))

@@ -102,6 +102,20 @@ test('with rebalance failover living allocations are pins, dead ones are not', (
   equal(itemInput(view, 'u0')?.pins, [{ slot: 0, node: 'a' }])
 })
 
+test('with rebalance failover a copy is a pin whatever its number, the lowest numbers first', () => {
+  const view = viewOf(['a', 'b'], [spec({ replicas: 1, rebalance: 'failover' })])
+  view.setOwn('a', 'alloc/u0/2', allocation({ claim: 'ca' }))
+  equal(itemInput(view, 'u0')?.pins, [{ slot: 2, node: 'a' }])
+  view.setOwn('a', 'alloc/u0/2', allocation({ claim: 'ca', state: 'stopping' }))
+  equal(itemInput(view, 'u0')?.pins, [])
+  view.setOwn('a', 'alloc/u0/2', allocation({ claim: 'ca' }))
+  view.setOwn('b', 'alloc/u0/0', allocation({ claim: 'cb' }))
+  equal(itemInput(view, 'u0')?.pins, [{ slot: 0, node: 'b' }])
+  const data = viewOf(['a', 'b'], [spec({ replicas: 1, volumes: [DATA_VOLUME] })])
+  data.setOwn('a', 'alloc/u0/2', allocation({ claim: 'ca' }))
+  equal(itemInput(data, 'u0')?.pins, [])
+})
+
 test('with rebalance failover a node that failed with this template holds nothing', () => {
   const view = viewOf(['a', 'b'], [spec({ rebalance: 'failover' })])
   const { generation = '' } = view.workloads.get('u0') ?? {}
