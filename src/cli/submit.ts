@@ -93,7 +93,8 @@ function acked(answer: ChangeAnswer): string {
 export function planLines(changes: readonly ChangeView[]): readonly string[] {
   return changes.map(one => {
     if (one.change === 'repeated') {
-      return plain(`${one.project}/${one.name}  was done before by this operation`)
+      const end = one.generation === '' ? '; it is gone since' : ''
+      return plain(`${one.project}/${one.name}  was done before by this operation${end}`)
     }
     const fields = one.fields.length === 0 ? '' : ` (${one.fields.join(', ')})`
     const seats = one.seats.map(

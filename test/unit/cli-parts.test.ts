@@ -4,6 +4,7 @@ import { equal, match, ok } from 'uvu/assert'
 import { headline } from '../../src/cli/commands/status.ts'
 import { tar } from '../../src/cli/demo/tar.ts'
 import { parseFast } from '../../src/cli/fast.ts'
+import { planLines } from '../../src/cli/submit.ts'
 import { ago, duration, plain, plainLog } from '../../src/cli/text.ts'
 import { Judge, ReplicaLines, type Target } from '../../src/cli/wait.ts'
 import { allocationView, STATUS } from '../helpers/api-backend.ts'
@@ -252,6 +253,17 @@ test('the archive is one that tar reads', async context => {
   equal([said.status, said.stderr], [0, ''])
   equal(readFileSync(join(folder, 'bin/tool'), 'utf8').length, 1_000)
   match(readlinkSync(join(folder, 'bin/sh')), /^tool$/)
+})
+
+test('what an operation did before is told as what has become of it', () => {
+  const one = { project: 'demo', name: 'web', uid: 'u', change: 'repeated', replicas: 0 } as const
+  const rest = { fields: [], seats: [], pending: [] }
+  equal(planLines([{ ...one, ...rest, generation: '1.ab' }]), [
+    'demo/web  was done before by this operation'
+  ])
+  equal(planLines([{ ...one, ...rest, generation: '' }]), [
+    'demo/web  was done before by this operation; it is gone since'
+  ])
 })
 
 test.run()
