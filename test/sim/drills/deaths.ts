@@ -59,8 +59,9 @@ async function takenOver(
 }
 
 /**
- * What ran before runs on, or was handed over to another host that runs it: under its number, or
- * under one below the count when its own was above that.
+ * What ran before runs on, or was handed over to another host that runs it: under its number (it
+ * may have run there before, when that had begun), or under one below the count when its own was
+ * above that.
  */
 function untouched(check: string, stage: Stage, before: readonly Running[]): void {
   const now = stage.running(stage.core)
@@ -69,11 +70,10 @@ function untouched(check: string, stage: Stage, before: readonly Running[]): voi
   )
   for (const { host, id, run, uid, slot } of before) {
     if (now.some(one => one.host === host && one.id === id && one.run === run)) continue
-    const heir = spare.find(one => one.uid === uid && one.slot === slot && one.host !== host)
+    if (now.some(one => one.uid === uid && one.slot === slot && one.host !== host)) continue
     const other = spare.find(one => one.uid === uid && one.slot < slot && one.host !== host)
-    const taken = heir ?? other
-    if (taken === undefined) violate(check, `${host.id} ended ${id}`)
-    spare.splice(spare.indexOf(taken), 1)
+    if (other === undefined) violate(check, `${host.id} ended ${id}`)
+    spare.splice(spare.indexOf(other), 1)
   }
 }
 
